@@ -24,7 +24,7 @@ macro_rules! packages {
             $(#[$doc])*
             pub mod $module {
                 /// Version 1.
-                #[expect(clippy::all, clippy::pedantic, missing_docs, reason = "generated code; the .proto files hold the comments")]
+                #[expect(clippy::all, reason = "generated code; the .proto files hold the comments")]
                 pub mod v1 {
                     tonic::include_proto!($package);
                 }

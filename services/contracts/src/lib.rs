@@ -1,1 +1,60 @@
-//! Placeholder
+//! The contracts service: offers, agreements, the destination slot, verification.
+
+mod act;
+pub mod config;
+mod consumers;
+pub mod domain;
+mod error;
+mod messages;
+mod paper;
+mod party;
+mod peers;
+mod rpc;
+mod scope;
+mod store;
+mod tasks;
+mod view;
+
+use std::sync::Arc;
+
+use qihang_kit::{Context, Service, crypto::Sealer};
+use qihang_proto::contracts::v1::{
+    agreement_review_service_server::AgreementReviewServiceServer,
+    destination_service_server::DestinationServiceServer, signing_service_server::SigningServiceServer,
+    verification_service_server::VerificationServiceServer,
+};
+use sqlx::migrate::Migrator;
+use tonic::service::Routes;
+
+pub use config::Config;
+pub use error::Error;
+
+/// The schema of the service.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// The service's name and schema.
+pub const NAME: &str = "contracts";
+
+/// The service's own defaults.
+pub const DEFAULTS: &str = include_str!("../defaults.toml");
+
+/// What every part of the service works with.
+pub(crate) struct App {
+    pub(crate) ctx: Context,
+    pub(crate) config: Config,
+    pub(crate) sealer: Sealer,
+}
+
+/// Builds the service.
+///
+/// # Errors
+/// When the keys of personal data are missing or bad.
+pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
+    let sealer = Sealer::from_settings(&config.crypto)?;
+    let app = Arc::new(App { ctx, config, sealer });
+    let routes = Routes::new(SigningServiceServer::new(rpc::Signing(app.clone())))
+        .add_service(AgreementReviewServiceServer::new(rpc::Reviews(app.clone())))
+        .add_service(VerificationServiceServer::new(rpc::Verifications(app.clone())))
+        .add_service(DestinationServiceServer::new(rpc::Destinations(app.clone())));
+    Ok(Service { name: NAME, routes, consumers: consumers::all(&app), tasks: tasks::all(&app) })
+}

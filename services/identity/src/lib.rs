@@ -1,1 +1,96 @@
-//! Placeholder
+//! Who people are: schools, rosters, accounts, sessions, employers.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use qihang_kit::{context::Context, crypto::Sealer, service::Service};
+use qihang_proto::identity::v1::{
+    account_service_server::AccountServiceServer, captcha_service_server::CaptchaServiceServer,
+    directory_service_server::DirectoryServiceServer, employer_service_server::EmployerServiceServer,
+    origin_service_server::OriginServiceServer, reference_service_server::ReferenceServiceServer,
+    registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
+    school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
+    staff_service_server::StaffServiceServer,
+};
+use sqlx::migrate::Migrator;
+use tonic::service::Routes;
+
+mod bootstrap;
+mod captcha;
+mod config;
+mod consumers;
+mod domain;
+mod error;
+mod keys;
+mod limits;
+mod login;
+mod messages;
+mod passwords;
+mod purpose;
+mod refusal;
+mod rpc;
+mod sealing;
+mod session;
+mod store;
+mod tasks;
+
+pub use config::{Bootstrap, Captcha, CaptchaMode, Config, Limits, Passwords, SigningKeys, Tokens};
+
+/// Name of the service, and of its schema.
+pub const NAME: &str = "identity";
+/// Settings of the service with their defaults and comments.
+pub const DEFAULTS: &str = include_str!("../defaults.toml");
+/// The service's tables.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// What every handler and task needs.
+pub(crate) struct App {
+    pub(crate) ctx: Context,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) passwords: passwords::Passwords,
+    pub(crate) keys: keys::KeyRing,
+}
+
+/// Builds the service on tables that stand, and writes what must be there before the first request.
+///
+/// # Errors
+/// When a setting is wrong, or the database cannot be written.
+pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
+    config.validate()?;
+    let sealer = Sealer::from_settings(&config.crypto).context("settings of identity")?;
+    let app = Arc::new(App {
+        sealer: Arc::new(sealer),
+        passwords: passwords::Passwords::new(&config.passwords, ctx.ids.clone())?,
+        keys: keys::KeyRing::default(),
+        config: Arc::new(config),
+        ctx,
+    });
+    bootstrap::run(&app).await?;
+    Ok(Service {
+        name: NAME,
+        routes: routes(&app),
+        consumers: vec![consumers::agreement_holds::AgreementHolds::shared(&app)],
+        tasks: vec![
+            Arc::new(tasks::rotate_keys::RotateKeys(app.clone())),
+            Arc::new(tasks::purge::Purge(app.clone())),
+            Arc::new(tasks::import_roster::ImportRoster::new(app.clone())),
+            Arc::new(tasks::expire_employers::ExpireEmployers::new(app)),
+        ],
+    })
+}
+
+fn routes(app: &Arc<App>) -> Routes {
+    let app = || app.clone();
+    Routes::new(CaptchaServiceServer::new(rpc::captchas::CaptchaService(app())))
+        .add_service(RegistrationServiceServer::new(rpc::registration::RegistrationService(app())))
+        .add_service(SessionServiceServer::new(rpc::sessions::SessionService(app())))
+        .add_service(AccountServiceServer::new(rpc::accounts::AccountService(app())))
+        .add_service(StaffServiceServer::new(rpc::staff::StaffService(app())))
+        .add_service(SchoolServiceServer::new(rpc::schools::SchoolService(app())))
+        .add_service(ReferenceServiceServer::new(rpc::reference::ReferenceService))
+        .add_service(RosterServiceServer::new(rpc::roster::RosterService::new(app())))
+        .add_service(OriginServiceServer::new(rpc::origin::OriginService::new(app())))
+        .add_service(EmployerServiceServer::new(rpc::employers::EmployerService::new(app())))
+        .add_service(DirectoryServiceServer::new(rpc::directory::DirectoryService::new(app())))
+}

@@ -1,1 +1,85 @@
-//! Being written.
+//! The bus that carries messages between services: in process (`local://`) or RabbitMQ (`amqp://…`).
+//!
+//! The relay publishes, subscriptions receive; outbox, inbox, retries and dead letters are the same for both.
+
+mod amqp;
+mod local;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+pub use self::{amqp::Amqp, local::Local};
+use crate::consume::{Delivery, Subscription};
+
+/// Tries of one consumer before a message becomes a dead letter.
+pub const MAX_ATTEMPTS: u32 = 6;
+
+/// What became of a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Taken: the message need not be published again.
+    Done,
+    /// Not taken now: to be published again later.
+    Later,
+}
+
+/// Where messages go.
+#[derive(Clone)]
+pub enum Bus {
+    /// Straight to the consumers of this process.
+    Local(Local),
+    /// To RabbitMQ.
+    Amqp(Amqp),
+}
+
+impl Bus {
+    /// Opens the bus of a URL. RabbitMQ need not be up yet: connecting is tried for ever in the background.
+    ///
+    /// # Errors
+    /// When the scheme is unknown.
+    pub fn open(url: &str) -> anyhow::Result<Self> {
+        match url.split_once("://").map(|(scheme, _)| scheme) {
+            Some("local") => Ok(Self::Local(Local::default())),
+            Some("amqp" | "amqps") => Ok(Self::Amqp(Amqp::new(url))),
+            _ => anyhow::bail!("bus.url must begin with local:// or amqp://"),
+        }
+    }
+
+    /// Publishes one message; `attempts` counts the earlier tries of the same row.
+    pub async fn publish(&self, service: &str, delivery: &Delivery, attempts: u32) -> Outcome {
+        match self {
+            Self::Local(local) => local.publish(delivery, attempts).await,
+            Self::Amqp(amqp) => amqp.publish(service, delivery).await,
+        }
+    }
+
+    /// Makes a subscription receive; with RabbitMQ a background task that ends when `stop` is cancelled and the message in
+    /// hand is done.
+    pub fn subscribe(
+        &self,
+        subscription: Subscription,
+        stop: &CancellationToken,
+    ) -> Option<tokio::task::JoinHandle<()>> {
+        match self {
+            Self::Local(local) => {
+                local.add(subscription);
+                None
+            }
+            Self::Amqp(amqp) => Some(amqp.subscribe(subscription, stop.clone())),
+        }
+    }
+
+    /// True when messages can be published now.
+    pub async fn healthy(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Amqp(amqp) => amqp.healthy().await,
+        }
+    }
+}
+
+/// Pause before try number `attempts + 1` of a consumer: 0.2 s, doubling.
+pub(crate) fn pause(attempts: u32) -> Duration {
+    Duration::from_millis(200u64.saturating_mul(1 << attempts.min(8)))
+}

@@ -1,1 +1,156 @@
-//! Being written.
+//! What may be lost: captcha answers, rate limits, presence. In process (`memory://`) or Redis (`redis://…`).
+
+mod memory;
+mod redis;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::{memory::Memory, redis::Redis};
+use crate::status::Fault;
+
+/// A cache by URL.
+#[derive(Clone)]
+pub struct Cache(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Memory(Memory),
+    // The second is what limits fall back to while Redis is away.
+    Redis(Redis, Memory),
+}
+
+/// What a rate limit says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// True when the call may go on.
+    pub allowed: bool,
+    /// Calls left in the window.
+    pub remaining: u32,
+    /// When to come back if not.
+    pub retry_after: Duration,
+}
+
+impl Cache {
+    /// Opens the cache of a URL.
+    ///
+    /// # Errors
+    /// When the scheme is unknown or the URL is bad. Redis need not be up yet.
+    pub async fn open(url: &str) -> anyhow::Result<Self> {
+        match url.split_once("://").map(|(scheme, _)| scheme) {
+            Some("memory") => Ok(Self::memory()),
+            Some("redis" | "rediss") => Ok(Self(Kind::Redis(Redis::open(url).await?, Memory::new()))),
+            _ => anyhow::bail!("cache.url must begin with memory:// or redis://"),
+        }
+    }
+
+    /// A cache of this process alone.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self(Kind::Memory(Memory::new()))
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when Redis is away.
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, Fault> {
+        match &self.0 {
+            Kind::Memory(memory) => Ok(memory.get(key).await),
+            Kind::Redis(redis, _) => redis.get(key).await.map_err(unavailable),
+        }
+    }
+
+    /// Sets a key for `ttl`.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when Redis is away.
+    pub async fn set(&self, key: &str, value: impl Into<Bytes>, ttl: Duration) -> Result<(), Fault> {
+        match &self.0 {
+            Kind::Memory(memory) => memory.set(key, value.into(), ttl).await,
+            Kind::Redis(redis, _) => redis.set(key, value.into(), ttl).await.map_err(unavailable)?,
+        }
+        Ok(())
+    }
+
+    /// Sets a key unless it is set; `true` when it was not.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when Redis is away.
+    pub async fn add(&self, key: &str, value: impl Into<Bytes>, ttl: Duration) -> Result<bool, Fault> {
+        match &self.0 {
+            Kind::Memory(memory) => Ok(memory.add(key, value.into(), ttl).await),
+            Kind::Redis(redis, _) => redis.add(key, value.into(), ttl).await.map_err(unavailable),
+        }
+    }
+
+    /// Gets and deletes a key in one step: of several callers one gets the value.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when Redis is away.
+    pub async fn take(&self, key: &str) -> Result<Option<Bytes>, Fault> {
+        match &self.0 {
+            Kind::Memory(memory) => Ok(memory.take(key).await),
+            Kind::Redis(redis, _) => redis.take(key).await.map_err(unavailable),
+        }
+    }
+
+    /// Deletes a key; `true` when it was set.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when Redis is away.
+    pub async fn delete(&self, key: &str) -> Result<bool, Fault> {
+        Ok(self.take(key).await?.is_some())
+    }
+
+    /// Adds one to a counter that ends `ttl` after its first count; answers the new value.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when Redis is away.
+    pub async fn incr(&self, key: &str, ttl: Duration) -> Result<u64, Fault> {
+        match &self.0 {
+            Kind::Memory(memory) => Ok(memory.incr(key, ttl).await),
+            Kind::Redis(redis, _) => redis.incr(key, ttl).await.map_err(unavailable),
+        }
+    }
+
+    /// Counts one call against a sliding window. While Redis is away each process counts for itself, so that a limit is
+    /// looser but never gone.
+    pub async fn allow(&self, key: &str, limit: u32, window: Duration) -> Decision {
+        match &self.0 {
+            Kind::Memory(memory) => memory.allow(key, limit, window).await,
+            Kind::Redis(redis, memory) => match redis.allow(key, limit, window).await {
+                Ok(decision) => decision,
+                Err(error) => {
+                    tracing::warn!(error = %error, "redis is away, limits are counted in this process");
+                    memory.allow(key, limit, window).await
+                }
+            },
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
+fn unavailable(error: ::redis::RedisError) -> Fault {
+    tracing::warn!(error = %error, "cache is away");
+    Fault::unavailable("CACHE_UNAVAILABLE", "系统繁忙，请稍后再试。")
+}
+
+/// The estimate of a sliding window from two fixed ones: the earlier counts by the part that still overlaps.
+fn decide(current: u64, previous: u64, elapsed: Duration, limit: u32, window: Duration) -> Decision {
+    let overlap = 1.0 - (elapsed.as_secs_f64() / window.as_secs_f64()).clamp(0.0, 1.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an estimate"
+    )]
+    let used = current.saturating_add((previous as f64 * overlap) as u64);
+    let left = u64::from(limit).saturating_sub(used);
+    Decision {
+        allowed: used <= u64::from(limit),
+        remaining: u32::try_from(left).unwrap_or(u32::MAX),
+        retry_after: window.saturating_sub(elapsed).max(Duration::from_secs(1)),
+    }
+}

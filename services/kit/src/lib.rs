@@ -1,9 +1,9 @@
 //! What every service of the suite stands on.
 //!
 //! A service is a value ([`Service`]): gRPC routes, consumers of messages and background tasks, built from a [`Context`].
-//! [`run`] starts one alone; the standalone binary starts all of them in one process from the same values.
+//! [`run()`] starts one alone; the standalone binary starts all of them in one process ([`run::Suite`]) from the same values.
 
-pub mod access;
+mod access;
 pub mod auth;
 pub mod bus;
 pub mod cache;
@@ -33,3 +33,5 @@ pub mod telemetry;
 pub mod testing;
 pub mod validate;
 pub mod validators;
+
+pub use crate::{context::Context, run::run, service::Service};

@@ -1,1 +1,219 @@
-//! Being written.
+//! Publishes the outbox: woken by the commit, with polling as a net, in order for each aggregate, any number of relays.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use opentelemetry::{KeyValue, metrics::Gauge};
+use sqlx::{PgPool, postgres::PgListener};
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    bus::{Bus, Outcome},
+    consume::Delivery,
+    outbox::{CHANNEL, OutboxSignal},
+    settings::RelaySettings,
+};
+
+/// Messages of different aggregates that are under way at once.
+const CONCURRENCY: usize = 16;
+
+/// Publishes one service's outbox.
+pub struct Relay {
+    service: &'static str,
+    pool: PgPool,
+    bus: Bus,
+    signal: OutboxSignal,
+    settings: RelaySettings,
+    depth: Gauge<u64>,
+    age: Gauge<f64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    sequence: i64,
+    id: Uuid,
+    key: String,
+    aggregate: Uuid,
+    payload: Vec<u8>,
+    traceparent: String,
+    attempts: i32,
+    create_time: OffsetDateTime,
+}
+
+impl Relay {
+    /// The relay of one service.
+    #[must_use]
+    pub fn new(
+        service: &'static str,
+        pool: PgPool,
+        bus: Bus,
+        signal: OutboxSignal,
+        settings: RelaySettings,
+    ) -> Self {
+        let meter = opentelemetry::global::meter("qihang");
+        Self {
+            service,
+            pool,
+            bus,
+            signal,
+            settings,
+            depth: meter
+                .u64_gauge("outbox_depth")
+                .with_description("Messages that wait to be published")
+                .build(),
+            age: meter
+                .f64_gauge("outbox_oldest_age_seconds")
+                .with_description("Age of the oldest message that waits")
+                .build(),
+        }
+    }
+
+    /// Runs until told to stop; what is under way is finished first.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut listener = self.listen().await;
+        while !stop.is_cancelled() {
+            match self.run_once().await {
+                Ok(published) if published > 0 => continue,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(service = self.service, error = %error, "relay could not read the outbox")
+                }
+            }
+            self.observe().await;
+            if listener.is_none() {
+                listener = self.listen().await;
+            }
+            self.wait(&mut listener, &stop).await;
+        }
+    }
+
+    /// Publishes what is due now, the head of each aggregate's line. Answers how many were published.
+    ///
+    /// # Errors
+    /// Database errors; what the bus did not take stays for a later try.
+    pub async fn run_once(&self) -> Result<usize, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        // Only the oldest waiting message of an aggregate may go, so that several relays cannot turn the order round.
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT sequence, id, key, aggregate, payload, traceparent, attempts, create_time FROM outbox AS row
+             WHERE publish_time IS NULL AND due_time <= clock_timestamp()
+               AND NOT EXISTS (SELECT 1 FROM outbox AS earlier
+                               WHERE earlier.aggregate = row.aggregate AND earlier.publish_time IS NULL
+                                 AND earlier.sequence < row.sequence)
+             ORDER BY sequence LIMIT $1 FOR UPDATE SKIP LOCKED",
+        )
+        .bind(self.settings.batch)
+        .fetch_all(&mut *transaction)
+        .await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let outcomes: Vec<(i64, i32, Outcome)> = futures::stream::iter(rows)
+            .map(|row| self.publish(row))
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await;
+        let published: Vec<i64> = outcomes
+            .iter()
+            .filter(|(_, _, outcome)| matches!(outcome, Outcome::Done))
+            .map(|(row, ..)| *row)
+            .collect();
+        sqlx::query("UPDATE outbox SET publish_time = clock_timestamp() WHERE sequence = ANY($1)")
+            .bind(&published)
+            .execute(&mut *transaction)
+            .await?;
+        for (sequence, attempts, _) in outcomes
+            .iter()
+            .filter(|(_, _, outcome)| matches!(outcome, Outcome::Later))
+        {
+            sqlx::query(
+                "UPDATE outbox SET attempts = attempts + 1, due_time = clock_timestamp() + make_interval(secs => $2)
+                 WHERE sequence = $1",
+            )
+            .bind(sequence)
+            .bind(pause(*attempts, self.settings.retry_base_ms).as_secs_f64())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(published.len())
+    }
+
+    async fn publish(&self, row: Row) -> (i64, i32, Outcome) {
+        let delivery = Delivery {
+            id: row.id,
+            key: row.key,
+            aggregate: row.aggregate.to_string(),
+            time: row.create_time,
+            payload: row.payload.into(),
+            traceparent: row.traceparent,
+        };
+        let attempts = u32::try_from(row.attempts).unwrap_or_default();
+        (
+            row.sequence,
+            row.attempts,
+            self.bus.publish(self.service, &delivery, attempts).await,
+        )
+    }
+
+    async fn listen(&self) -> Option<PgListener> {
+        let mut listener = PgListener::connect_with(&self.pool).await.ok()?;
+        listener.listen(CHANNEL).await.ok()?;
+        Some(listener)
+    }
+
+    async fn wait(&self, listener: &mut Option<PgListener>, stop: &CancellationToken) {
+        let poll = Duration::from_millis(self.settings.poll_ms);
+        let lost = tokio::select! {
+            () = stop.cancelled() => false,
+            () = self.signal.woken() => false,
+            () = tokio::time::sleep(poll) => false,
+            notice = notified(listener) => notice.is_err(),
+        };
+        if lost {
+            *listener = None;
+        }
+    }
+
+    /// Feeds the gauges; deletes nothing.
+    async fn observe(&self) {
+        let row: Result<(i64, Option<f64>), _> = sqlx::query_as(
+            "SELECT count(*), extract(epoch FROM clock_timestamp() - min(create_time))::float8
+             FROM outbox WHERE publish_time IS NULL",
+        )
+        .fetch_one(&self.pool)
+        .await;
+        if let Ok((depth, age)) = row {
+            let labels = [KeyValue::new("service", self.service)];
+            self.depth.record(depth.unsigned_abs(), &labels);
+            self.age.record(age.unwrap_or_default(), &labels);
+        }
+    }
+}
+
+async fn notified(listener: &mut Option<PgListener>) -> Result<(), sqlx::Error> {
+    match listener {
+        Some(listener) => listener.recv().await.map(|_| ()),
+        None => std::future::pending().await,
+    }
+}
+
+/// Pause before the next try: doubling, at most a minute.
+fn pause(attempts: i32, base_ms: u64) -> Duration {
+    let doublings = u32::try_from(attempts).unwrap_or_default().min(16);
+    Duration::from_millis(base_ms.saturating_mul(1 << doublings).min(60_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        assert_eq!(pause(0, 200), Duration::from_millis(200));
+        assert_eq!(pause(3, 200), Duration::from_millis(1600));
+        assert_eq!(pause(40, 200), Duration::from_secs(60));
+    }
+}

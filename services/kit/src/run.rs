@@ -1,1 +1,232 @@
-//! Being written.
+//! Starting services: one alone ([`run`]), or several in one process ([`Suite`]).
+
+mod alone;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use sqlx::{PgPool, migrate::Migrator};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use self::alone::run;
+use crate::{
+    auth::{DirectoryKeys, PeerTokens, Verifier},
+    bus::Bus,
+    cache::Cache,
+    client::{Channels, Local, Registry},
+    clock::Clock,
+    consume::Subscription,
+    context::Context,
+    db,
+    files::FileStore,
+    ids::Ids,
+    outbox::OutboxSignal,
+    relay::Relay,
+    server::{Layers, Ready, stack},
+    service::Service,
+    settings::{Common, Loaded},
+    tasks::{self, Sweep},
+};
+
+/// Longest that database and bus may take to answer a probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Services that run in this process and know each other in memory.
+pub struct Suite {
+    registry: Registry,
+    bus: Bus,
+    clock: Clock,
+    stop: CancellationToken,
+    workers: Vec<JoinHandle<()>>,
+    drain: Duration,
+    started: Vec<Started>,
+}
+
+/// A service that runs.
+#[derive(Clone)]
+pub struct Started {
+    /// Its name.
+    pub name: &'static str,
+    /// Its handlers with all layers.
+    pub endpoint: Local,
+    /// Its pool.
+    pub pool: PgPool,
+    /// Its consumers.
+    pub subscriptions: Arc<Vec<Subscription>>,
+    bus: Bus,
+}
+
+impl Started {
+    /// Whether the service can do its work now: database and bus answer in time.
+    #[must_use]
+    pub fn ready(&self) -> Ready {
+        let (pool, bus) = (self.pool.clone(), self.bus.clone());
+        Arc::new(move || {
+            let (pool, bus) = (pool.clone(), bus.clone());
+            Box::pin(async move {
+                let database =
+                    tokio::time::timeout(PROBE_TIMEOUT, sqlx::query("SELECT 1").execute(&pool)).await;
+                matches!(database, Ok(Ok(_)))
+                    && tokio::time::timeout(PROBE_TIMEOUT, bus.healthy())
+                        .await
+                        .unwrap_or(false)
+            })
+        })
+    }
+}
+
+impl Suite {
+    /// An empty suite on one bus.
+    ///
+    /// # Errors
+    /// When the bus' URL is bad.
+    pub fn new(common: &Common) -> anyhow::Result<Self> {
+        Ok(Self {
+            registry: Registry::default(),
+            bus: Bus::open(&common.bus.url)?,
+            clock: Clock::system(),
+            stop: CancellationToken::new(),
+            workers: Vec::new(),
+            drain: Duration::from_millis(common.limits.drain_ms),
+            started: Vec::new(),
+        })
+    }
+
+    /// Brings a service's schema up to date, builds the service and starts it.
+    ///
+    /// # Errors
+    /// When a part cannot be opened, a migration fails or the service refuses its settings.
+    pub async fn add<C, F, R>(
+        &mut self,
+        name: &'static str,
+        migrator: &'static Migrator,
+        settings: Loaded<C>,
+        build: F,
+    ) -> anyhow::Result<Started>
+    where
+        F: FnOnce(Context, C) -> R,
+        R: Future<Output = anyhow::Result<Service>>,
+    {
+        let context = self.context(name, &settings.common).await?;
+        db::migrate(&context.pool, name, migrator).await?;
+        let service = build(context.clone(), settings.own).await?;
+        Ok(self.start(service, &context, &settings.common))
+    }
+
+    /// The channels of a caller in this process that is no service of it, such as the gateway.
+    ///
+    /// # Errors
+    /// When a peer's URL is bad.
+    pub fn channels(&self, name: &'static str, common: &Common) -> anyhow::Result<Channels> {
+        let tokens = PeerTokens::new(&common.auth.service_secret, self.clock.clone());
+        Channels::new(name, tokens, self.registry.clone(), &common.peers)
+    }
+
+    /// The services that run.
+    #[must_use]
+    pub fn started(&self) -> &[Started] {
+        &self.started
+    }
+
+    /// Cancelled when the suite stops.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Stops relays, consumers and tasks after what they have in hand, then closes the pools.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        let all = futures::future::join_all(self.workers);
+        if tokio::time::timeout(self.drain, all).await.is_err() {
+            tracing::warn!("background work was still under way when the drain time was over");
+        }
+        for service in self.started {
+            service.pool.close().await;
+        }
+    }
+
+    async fn context(&self, name: &'static str, common: &Common) -> anyhow::Result<Context> {
+        Ok(Context {
+            service: name,
+            pool: db::connect(&common.database, name).await?,
+            clock: self.clock.clone(),
+            ids: Ids::random(),
+            cache: Cache::open(&common.cache.url).await?,
+            files: FileStore::open(&common.files.url)?,
+            channels: self.channels(name, common)?,
+            outbox: OutboxSignal::default(),
+        })
+    }
+
+    fn start(&mut self, service: Service, context: &Context, common: &Common) -> Started {
+        let layers = Layers {
+            verifier: Verifier::new(
+                DirectoryKeys(context.channels.clone()),
+                &common.auth,
+                context.clock.clone(),
+            ),
+            peers: PeerTokens::new(&common.auth.service_secret, context.clock.clone()),
+            limits: common.limits,
+        };
+        let endpoint = stack(service.name, service.routes, layers);
+        self.registry.add(service.name, endpoint.clone());
+        let subscriptions: Vec<Subscription> = service
+            .consumers
+            .into_iter()
+            .map(|consumer| Subscription {
+                service: service.name,
+                consumer,
+                pool: context.pool.clone(),
+            })
+            .collect();
+        for subscription in &subscriptions {
+            self.workers
+                .extend(self.bus.subscribe(subscription.clone(), &self.stop));
+        }
+        let relay = Relay::new(
+            service.name,
+            context.pool.clone(),
+            self.bus.clone(),
+            context.outbox.clone(),
+            common.relay,
+        );
+        let stop = self.stop.clone();
+        self.workers
+            .push(tokio::spawn(async move { relay.run(stop).await }));
+        let sweep: Arc<dyn tasks::Task> = Arc::new(Sweep {
+            pool: context.pool.clone(),
+        });
+        for task in service.tasks.into_iter().chain([sweep]) {
+            self.workers.push(tasks::spawn(
+                service.name,
+                task,
+                context.pool.clone(),
+                self.stop.clone(),
+            ));
+        }
+        let started = Started {
+            name: service.name,
+            endpoint,
+            pool: context.pool.clone(),
+            subscriptions: Arc::new(subscriptions),
+            bus: self.bus.clone(),
+        };
+        self.started.push(started.clone());
+        started
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        _ => drop(tokio::signal::ctrl_c().await),
+    }
+}

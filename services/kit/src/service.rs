@@ -1,1 +1,17 @@
-//! Being written.
+//! A service as a value, so that it can run alone, beside others in one process, or inside a test.
+
+use std::sync::Arc;
+
+use crate::{consume::Consumer, tasks::Task};
+
+/// What a service serves, what it consumes and what it does in the background.
+pub struct Service {
+    /// Name; also its schema, the first word of its messages' keys and its name as a peer.
+    pub name: &'static str,
+    /// gRPC handlers, bare: [`crate::server::stack`] puts the layers around them.
+    pub routes: tonic::service::Routes,
+    /// Consumers of messages.
+    pub consumers: Vec<Arc<dyn Consumer>>,
+    /// Background work.
+    pub tasks: Vec<Arc<dyn Task>>,
+}

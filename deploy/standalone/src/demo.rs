@@ -1,0 +1,9 @@
+//! The main job over HTTP, from the roster to a sealed agreement: as a demonstration, as demo data, and as a test.
+
+pub mod api;
+pub mod people;
+pub mod roster;
+pub mod walk;
+
+pub use api::{Answer, Api, Problem};
+pub use walk::{Outcome, Plan, Step, walk};

@@ -1,0 +1,275 @@
+//! A client of the HTTP API as somebody outside would write one.
+
+use std::{fmt, time::Duration};
+
+use anyhow::Context as _;
+use qihang_kit::ids::Ids;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// Longest that a call may take.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The API, as nobody or as somebody.
+#[derive(Clone, Debug)]
+pub struct Api {
+    http: Client,
+    base: String,
+    token: Option<String>,
+    ids: Ids,
+}
+
+/// An answer of any kind.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Media type.
+    pub content_type: String,
+    /// Bytes.
+    pub body: Vec<u8>,
+}
+
+/// A refusal: problem+json.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// What was asked.
+    pub call: String,
+    /// Status.
+    pub status: u16,
+    /// The document.
+    pub document: Value,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} answered {}: {}", self.call, self.status, self.document)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Problem {
+    /// The stable reason.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        text(&self.document, "/code")
+    }
+}
+
+impl Answer {
+    /// The body as JSON; null when it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+impl Api {
+    /// The API of a gateway, as nobody.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn new(base: &str) -> anyhow::Result<Self> {
+        // Refused when somebody in the process has chosen one before: then that one is used.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        Ok(Self {
+            http,
+            base: base.trim_end_matches('/').to_owned(),
+            token: None,
+            ids: Ids::random(),
+        })
+    }
+
+    /// The same API as the owner of the tokens in a reply.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn signed_in(&self, reply: &Value) -> anyhow::Result<Self> {
+        let token = text(reply, "/tokens/accessToken");
+        anyhow::ensure!(!token.is_empty(), "the reply holds no access token");
+        Ok(Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        })
+    }
+
+    /// The gateway's address.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Calls and takes any answer.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+        let body = body.map(|body| ("application/json", serde_json::to_vec(body).unwrap_or_default()));
+        self.send_bytes(method, path, body).await
+    }
+
+    /// Calls with raw bytes and takes any answer.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> anyhow::Result<Answer> {
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if method == Method::POST || method == Method::PATCH {
+            request = request.header("idempotency-key", self.ids.new_id().to_string());
+        }
+        if let Some((content_type, bytes)) = body {
+            request = request.header("content-type", content_type).body(bytes);
+        }
+        let response = request.send().await.with_context(|| format!("{method} {path}"))?;
+        let header = response.headers().get("content-type");
+        Ok(Answer {
+            status: response.status(),
+            content_type: header
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
+            body: response.bytes().await?.to_vec(),
+        })
+    }
+
+    /// Calls and wants success.
+    ///
+    /// # Errors
+    /// [`Problem`] for any other answer.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let answer = self.send(method.clone(), path, body).await?;
+        Ok(success(&method, path, answer)?.json())
+    }
+
+    /// GET.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// GET of bytes.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub async fn download(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let answer = self.send(Method::GET, path, None).await?;
+        Ok(success(&Method::GET, path, answer)?.body)
+    }
+
+    /// POST.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub async fn post(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        self.call(Method::POST, path, Some(&body)).await
+    }
+
+    /// PATCH.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub async fn patch(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        self.call(Method::PATCH, path, Some(&body)).await
+    }
+
+    /// Uploads a file for a purpose and gives its id.
+    ///
+    /// # Errors
+    /// As [`Api::call`], and when the file is refused.
+    pub async fn upload(&self, purpose: &str, name: &str, content_type: &str, bytes: Vec<u8>) -> anyhow::Result<String> {
+        let opened = self
+            .post(
+                "/v1/uploads",
+                json!({ "purpose": purpose, "fileName": name, "sizeBytes": bytes.len().to_string() }),
+            )
+            .await?;
+        let id = text(&opened, "/id").to_owned();
+        let path = format!("/v1/uploads/{id}");
+        let answer = self
+            .send_bytes(Method::PUT, &path, Some((content_type, bytes)))
+            .await?;
+        let file = success(&Method::PUT, &path, answer)?.json();
+        anyhow::ensure!(
+            text(&file, "/state") == "STATE_READY",
+            "{name} was refused: {}",
+            text(&file, "/rejectReason")
+        );
+        Ok(id)
+    }
+
+    /// Solves a captcha by work: `captchaId` and `captchaAnswer` for the call that wants one.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub async fn with_captcha(&self, mut body: Value) -> anyhow::Result<Value> {
+        let captcha = self.post("/v1/captchas", json!({ "kind": "KIND_PROOF_OF_WORK" })).await?;
+        let challenge = text(&captcha, "/challenge").to_owned();
+        let difficulty = captcha.pointer("/difficulty").and_then(Value::as_u64).unwrap_or_default();
+        let answer = tokio::task::spawn_blocking(move || work(&challenge, difficulty)).await?;
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("captchaId".to_owned(), json!(text(&captcha, "/id")));
+            fields.insert("captchaAnswer".to_owned(), json!(answer));
+        }
+        Ok(body)
+    }
+}
+
+/// A text in a document; empty when it is not there.
+#[must_use]
+pub fn text<'a>(document: &'a Value, pointer: &str) -> &'a str {
+    document.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn success(method: &Method, path: &str, answer: Answer) -> Result<Answer, Problem> {
+    if answer.status.is_success() {
+        return Ok(answer);
+    }
+    Err(Problem {
+        call: format!("{method} {path}"),
+        status: answer.status.as_u16(),
+        document: answer.json(),
+    })
+}
+
+/// The first number such that SHA-256 of the challenge followed by it begins with so many zero bits.
+fn work(challenge: &str, difficulty: u64) -> String {
+    let begun = Sha256::new_with_prefix(challenge);
+    let mut number = 0_u64;
+    loop {
+        let answer = number.to_string();
+        let mut hash = begun.clone();
+        hash.update(&answer);
+        let hash = hash.finalize();
+        let head = hash.iter().take(8).fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
+        if u64::from(head.leading_zeros()) >= difficulty {
+            return answer;
+        }
+        number += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_begins_with_the_zero_bits_wanted() {
+        let answer = work("启航", 12);
+        let hash = Sha256::digest(format!("启航{answer}"));
+        assert_eq!(hash[0], 0);
+        assert!(hash[1] < 16);
+    }
+}

@@ -1,0 +1,55 @@
+//! After the school's approval the sealed PDF is made (`docs/decisions/0005-contracts-asks-for-its-documents.md`).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use qihang_kit::consume::{ConsumeError, Consumer, Delivery};
+use qihang_proto::{documents::v1::IssueDocumentRequest, messages::v1::AgreementChanged};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{App, paper, peers, scope::Scope, store::agreements};
+
+/// Asks documents for the sealed agreement and keeps its id.
+pub(super) struct IssueDocument(pub(super) Arc<App>);
+
+#[async_trait]
+impl Consumer for IssueDocument {
+    fn name(&self) -> &'static str {
+        "issue_document"
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["contracts.agreement.approved.v1"]
+    }
+
+    async fn consume(&self, conn: &mut PgConnection, delivery: &Delivery) -> Result<(), ConsumeError> {
+        let app = &self.0;
+        let message: AgreementChanged = delivery.decode()?;
+        let id: Uuid = message.agreement_id.parse().map_err(|_| reject("agreement_id is no id"))?;
+        let record = agreements::find(&mut *conn, id, &Scope::system()).await.map_err(retry)?;
+        let record = record.ok_or_else(|| reject("no such agreement"))?;
+        let data = paper::data(app, &mut *conn, &record, record.rules.signed_revision).await.map_err(retry)?;
+        let request = IssueDocumentRequest {
+            // The same message asks for the same file, however often it comes.
+            request_id: delivery.id.to_string(),
+            template: app.config.signing.template.clone(),
+            data: Some(data),
+            owner: format!("contracts.agreement/{id}"),
+            file_name: format!("就业协议书-{}.pdf", record.serial.as_deref().unwrap_or_default()),
+            reason: "学校审核通过".to_owned(),
+            watermark: String::new(),
+        };
+        let issued = peers::issue(&app.ctx, request).await?;
+        let file_id = issued.file_id.parse().map_err(|_| reject("file_id is no id"))?;
+        agreements::save_document(conn, id, file_id, &issued.sha256).await.map_err(retry)
+    }
+}
+
+fn reject(text: &'static str) -> ConsumeError {
+    ConsumeError::Reject(anyhow::anyhow!(text))
+}
+
+fn retry(error: crate::Error) -> ConsumeError {
+    ConsumeError::Retry(error.into())
+}

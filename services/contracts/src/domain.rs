@@ -1,0 +1,8 @@
+//! The rules, pure: no database, no gRPC, no clock.
+
+pub mod agreement;
+pub mod changes;
+pub mod refusal;
+pub mod serial;
+pub mod slot;
+pub mod terms;

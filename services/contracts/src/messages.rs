@@ -1,0 +1,47 @@
+//! What this service publishes: one message for each step of an agreement.
+
+use qihang_kit::outbox::Outgoing;
+use qihang_proto::messages::v1::AgreementChanged;
+use uuid::Uuid;
+
+use crate::store::agreements::Record;
+
+/// The routing key of an event; `None` for steps that nobody else cares for.
+fn key(event: &str) -> Option<&'static str> {
+    Some(match event {
+        "send" => "contracts.agreement.offered.v1",
+        "open" => "contracts.agreement.opened.v1",
+        "edit" => "contracts.agreement.edited.v1",
+        "withdraw" | "suspend" => "contracts.agreement.withdrawn.v1",
+        "decline" => "contracts.agreement.declined.v1",
+        "expire" => "contracts.agreement.expired.v1",
+        "accept" => "contracts.agreement.accepted.v1",
+        "amend" => "contracts.agreement.amended.v1",
+        "confirmAmendment" => "contracts.agreement.amendment_confirmed.v1",
+        "refuseAmendment" | "takeBackAmendment" | "amendmentTimeout" => "contracts.agreement.amendment_refused.v1",
+        "requestCancel" => "contracts.agreement.cancel_requested.v1",
+        "agreeCancel" => "contracts.agreement.cancelled.v1",
+        "passLevel" => "contracts.agreement.level_passed.v1",
+        "approve" => "contracts.agreement.approved.v1",
+        "reject" => "contracts.agreement.rejected.v1",
+        "requestRelease" => "contracts.agreement.release_requested.v1",
+        "closeRelease" => "contracts.agreement.release_closed.v1",
+        "approveRelease" => "contracts.agreement.terminated.v1",
+        _ => return None,
+    })
+}
+
+/// The message of a step.
+pub(crate) fn changed(id: Uuid, event: &str, from: &str, record: &Record) -> Option<Outgoing> {
+    let message = AgreementChanged {
+        agreement_id: record.rules.id.to_string(),
+        student_id: record.student_id.to_string(),
+        employer_id: record.employer_id.to_string(),
+        school_code: record.school_code.clone(),
+        from_state: from.to_owned(),
+        to_state: record.rules.state.as_str().to_owned(),
+        revision: u32::try_from(record.rules.revision).unwrap_or_default(),
+        version: u32::try_from(record.version + 1).unwrap_or_default(),
+    };
+    Some(Outgoing::new(id, key(event)?, record.rules.id, &message))
+}

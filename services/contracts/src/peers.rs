@@ -1,0 +1,95 @@
+//! What this service asks others.
+
+use qihang_kit::Context;
+use qihang_proto::{
+    documents::v1::{
+        IssueDocumentRequest, IssuedDocument, RenderFormat, RenderRequest, VerifySealRequest, VerifySealResponse,
+        render_service_client::RenderServiceClient,
+    },
+    identity::v1::{
+        BatchGetEmployersRequest, BatchGetSchoolsRequest, BatchGetStudentsRequest, DirectoryEmployer, DirectorySchool,
+        DirectoryStudent, FindStudentRequest, directory_service_client::DirectoryServiceClient,
+    },
+};
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+use crate::error::Error;
+
+/// Largest drawing taken from documents.
+const MAX_REPLY: usize = 16 * 1024 * 1024;
+
+/// The student that an employer names.
+pub(crate) async fn find_student(ctx: &Context, request: FindStudentRequest) -> Result<DirectoryStudent, Error> {
+    let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
+    match client.find_student(request).await {
+        Ok(reply) => Ok(reply.into_inner()),
+        Err(status) if status.code() == Code::NotFound => Err(Error::StudentNotFound),
+        Err(status) => Err(away("identity", &status)),
+    }
+}
+
+/// A student as identity knows them now.
+pub(crate) async fn student(ctx: &Context, id: Uuid) -> Result<DirectoryStudent, Error> {
+    let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
+    let request = BatchGetStudentsRequest { ids: vec![id.to_string()] };
+    let reply = client.batch_get_students(request).await.map_err(|status| away("identity", &status))?;
+    reply.into_inner().students.into_iter().next().ok_or(Error::StudentNotFound)
+}
+
+/// An employer, which must be admitted.
+pub(crate) async fn employer(ctx: &Context, id: Uuid) -> Result<DirectoryEmployer, Error> {
+    let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
+    let request = BatchGetEmployersRequest { ids: vec![id.to_string()] };
+    let reply = client.batch_get_employers(request).await.map_err(|status| away("identity", &status))?;
+    let employer = reply.into_inner().employers.into_iter().next();
+    employer.filter(|employer| employer.state == "APPROVED").ok_or(Error::EmployerNotApproved)
+}
+
+/// A school.
+pub(crate) async fn school(ctx: &Context, code: &str) -> Result<DirectorySchool, Error> {
+    let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
+    let request = BatchGetSchoolsRequest { codes: vec![code.to_owned()] };
+    let reply = client.batch_get_schools(request).await.map_err(|status| away("identity", &status))?;
+    reply.into_inner().schools.into_iter().next().ok_or(Error::PeerAway("identity"))
+}
+
+/// Draws a document without keeping it.
+pub(crate) async fn render(
+    ctx: &Context,
+    template: &str,
+    data: prost_types::Struct,
+    format: RenderFormat,
+    watermark: &str,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let request = RenderRequest {
+        template: template.to_owned(),
+        data: Some(data),
+        format: format.into(),
+        watermark: watermark.to_owned(),
+    };
+    let reply = documents(ctx).render(request).await.map_err(|status| away("documents", &status))?;
+    Ok(reply.into_inner().pages)
+}
+
+/// Draws, seals and keeps a document.
+pub(crate) async fn issue(ctx: &Context, request: IssueDocumentRequest) -> Result<IssuedDocument, Status> {
+    Ok(documents(ctx).issue_document(request).await?.into_inner())
+}
+
+/// Checks the seal of a file.
+pub(crate) async fn verify_seal(ctx: &Context, pdf: Vec<u8>) -> Result<VerifySealResponse, Error> {
+    let reply = documents(ctx).verify_seal(VerifySealRequest { pdf: pdf.into() }).await;
+    reply.map(tonic::Response::into_inner).map_err(|status| away("documents", &status))
+}
+
+fn documents(ctx: &Context) -> RenderServiceClient<qihang_kit::client::ServiceChannel> {
+    RenderServiceClient::new(ctx.channels.get("documents"))
+        .max_decoding_message_size(MAX_REPLY)
+        .max_encoding_message_size(MAX_REPLY)
+}
+
+fn away(peer: &'static str, status: &Status) -> Error {
+    tracing::warn!(peer, code = ?status.code(), "peer did not answer");
+    Error::PeerAway(peer)
+}

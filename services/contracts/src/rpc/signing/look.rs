@@ -1,0 +1,153 @@
+//! Looking: lists, one agreement, its revisions and its history.
+
+use qihang_kit::{auth, page};
+use qihang_proto::{
+    common::v1::HistoryEntry,
+    contracts::v1::{
+        Agreement as Answer, CompareRevisionsRequest, CompareRevisionsResponse, FieldChange, GetAgreementRequest,
+        ListAgreementHistoryRequest, ListAgreementHistoryResponse, ListAgreementsRequest, ListAgreementsResponse,
+    },
+};
+use qihang_kit::auth::Principal;
+use sqlx::PgConnection;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::command::{around, view};
+use crate::{
+    App,
+    domain::changes,
+    error::Error,
+    rpc::id,
+    scope::Scope,
+    store::{
+        agreements::{self, Record},
+        history as steps, lists, revisions,
+    },
+    view::{self as shape, state_filter, timestamp},
+};
+
+/// Lists the caller's agreements.
+pub(super) async fn list(
+    app: &App,
+    request: &Request<ListAgreementsRequest>,
+) -> Result<Response<ListAgreementsResponse>, Status> {
+    let principal = auth::principal(request)?;
+    Ok(Response::new(list_of(app, request.get_ref(), principal).await?))
+}
+
+async fn list_of(
+    app: &App,
+    request: &ListAgreementsRequest,
+    principal: &Principal,
+) -> Result<ListAgreementsResponse, Error> {
+    let scope = Scope::of(principal)?;
+    let state = state_filter(request.state);
+    let query = page::Query::new(request.page_size, &request.page_token, &state)?;
+    let mut conn = app.ctx.pool.acquire().await?;
+    let rows = lists::of_party(&mut conn, &scope, state, query.after::<Uuid>()?, query.limit()).await?;
+    let (rows, next_page_token) = query.finish(rows, |record| record.rules.id);
+    let agreements = many(app, &mut conn, &rows, principal).await?;
+    Ok(ListAgreementsResponse { agreements, next_page_token })
+}
+
+/// Several agreements as the caller may see them, with one look at the terms of all.
+pub(crate) async fn many(
+    app: &App,
+    conn: &mut PgConnection,
+    records: &[Record],
+    viewer: &Principal,
+) -> Result<Vec<Answer>, Error> {
+    let Some(first) = records.first() else { return Ok(Vec::new()) };
+    // A student's list is all one student's; for others slot and origin do not count.
+    let around = around(&mut *conn, first.student_id, viewer).await?;
+    let ids: Vec<Uuid> = records.iter().map(|record| record.rules.id).collect();
+    let terms = revisions::of_many(conn, &ids).await?;
+    records
+        .iter()
+        .map(|record| {
+            let own = terms.iter().find(|(id, _)| *id == record.rules.id).map(|(_, terms)| terms);
+            shape::agreement(app, record, own.ok_or(Error::RevisionNotFound)?, viewer, &around)
+        })
+        .collect()
+}
+
+/// Gets one agreement.
+pub(super) async fn get(app: &App, request: &Request<GetAgreementRequest>) -> Result<Response<Answer>, Status> {
+    let principal = auth::principal(request)?;
+    let found = async {
+        let mut conn = app.ctx.pool.acquire().await?;
+        let record = find(&mut conn, &request.get_ref().id, principal).await?;
+        view(app, &mut conn, &record, principal).await
+    };
+    Ok(Response::new(found.await?))
+}
+
+/// The agreement of an id, in the caller's scope.
+pub(super) async fn find(conn: &mut PgConnection, text: &str, principal: &Principal) -> Result<Record, Error> {
+    agreements::find(conn, id(text)?, &Scope::of(principal)?).await?.ok_or(Error::NotFound)
+}
+
+/// Compares two revisions.
+pub(super) async fn compare(
+    app: &App,
+    request: &Request<CompareRevisionsRequest>,
+) -> Result<Response<CompareRevisionsResponse>, Status> {
+    let principal = auth::principal(request)?;
+    Ok(Response::new(compare_of(app, request.get_ref(), principal).await?))
+}
+
+async fn compare_of(
+    app: &App,
+    request: &CompareRevisionsRequest,
+    principal: &Principal,
+) -> Result<CompareRevisionsResponse, Error> {
+    let mut conn = app.ctx.pool.acquire().await?;
+    let record = find(&mut conn, &request.id, principal).await?;
+    let given = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let to = if request.to == 0 { record.rules.revision } else { given(request.to) };
+    let from = if request.from == 0 { (to - 1).max(1) } else { given(request.from) };
+    let older = revisions::terms(&mut conn, record.rules.id, from).await?.ok_or(Error::RevisionNotFound)?;
+    let newer = revisions::terms(&mut conn, record.rules.id, to).await?.ok_or(Error::RevisionNotFound)?;
+    let changes = changes::compare(&older, &newer).into_iter().map(|change| FieldChange {
+        field: change.field.to_owned(),
+        label: change.label.to_owned(),
+        before: change.before,
+        after: change.after,
+    });
+    Ok(CompareRevisionsResponse {
+        from: u32::try_from(from).unwrap_or_default(),
+        to: u32::try_from(to).unwrap_or_default(),
+        changes: changes.collect(),
+    })
+}
+
+/// Lists the steps of an agreement.
+pub(super) async fn history(
+    app: &App,
+    request: &Request<ListAgreementHistoryRequest>,
+) -> Result<Response<ListAgreementHistoryResponse>, Status> {
+    let principal = auth::principal(request)?;
+    let found = async {
+        let mut conn = app.ctx.pool.acquire().await?;
+        let record = find(&mut conn, &request.get_ref().id, principal).await?;
+        let links = steps::list(&mut conn, record.rules.id).await?;
+        let intact = steps::intact(&links);
+        Ok::<_, Error>(ListAgreementHistoryResponse { entries: links.into_iter().map(entry).collect(), intact })
+    };
+    Ok(Response::new(found.await?))
+}
+
+fn entry(link: steps::Link) -> HistoryEntry {
+    HistoryEntry {
+        sequence: u32::try_from(link.sequence).unwrap_or_default(),
+        event: link.step.event,
+        from_state: link.step.from_state,
+        to_state: link.step.to_state,
+        actor_role: link.step.actor_role,
+        actor_name: link.step.actor_name,
+        reason: link.step.reason,
+        create_time: Some(timestamp(link.step.create_time)),
+        hash: hex::encode(link.hash),
+    }
+}

@@ -1,0 +1,57 @@
+//! Whose agreements a caller may see; every query is told.
+
+use qihang_kit::{auth::{Principal, Role}, status::Fault};
+use uuid::Uuid;
+
+use crate::domain::agreement::{Actor, Level, Party};
+
+/// The filters of a caller; those that are none do not count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    pub(crate) student_id: Option<Uuid>,
+    pub(crate) employer_id: Option<Uuid>,
+    pub(crate) school_code: Option<String>,
+    pub(crate) department: Option<String>,
+}
+
+impl Scope {
+    /// Everything: for tasks and consumers.
+    pub(crate) fn system() -> Self {
+        Self::default()
+    }
+
+    /// The caller's.
+    pub(crate) fn of(principal: &Principal) -> Result<Self, Fault> {
+        let scope = match principal.role {
+            Role::Student => Self { student_id: Some(need(principal.student_id)?), ..Self::default() },
+            Role::Employer => Self { employer_id: Some(need(principal.employer_id)?), ..Self::default() },
+            Role::School => Self { school_code: Some(need(principal.school_code.clone())?), ..Self::default() },
+            Role::Department => Self {
+                school_code: Some(need(principal.school_code.clone())?),
+                department: Some(need(principal.department.clone())?),
+                ..Self::default()
+            },
+            Role::Province | Role::Service => return Err(denied()),
+        };
+        Ok(scope)
+    }
+}
+
+/// How the rules see the caller.
+pub(crate) fn actor(principal: &Principal) -> Result<Actor, Fault> {
+    match principal.role {
+        Role::Student => Ok(Actor::Party(Party::Student)),
+        Role::Employer => Ok(Actor::Party(Party::Employer)),
+        Role::School => Ok(Actor::Reviewer { level: Level::School, account: principal.account_id }),
+        Role::Department => Ok(Actor::Reviewer { level: Level::Department, account: principal.account_id }),
+        Role::Province | Role::Service => Err(denied()),
+    }
+}
+
+fn need<T>(value: Option<T>) -> Result<T, Fault> {
+    value.ok_or_else(denied)
+}
+
+fn denied() -> Fault {
+    Fault::permission_denied("ROLE_NOT_ALLOWED", "您的身份不能进行这项操作")
+}

@@ -1,0 +1,9 @@
+//! SQL and nothing else.
+
+pub(crate) mod agreements;
+pub(crate) mod history;
+pub(crate) mod lists;
+pub(crate) mod origins;
+pub(crate) mod reads;
+pub(crate) mod revisions;
+pub(crate) mod slots;

@@ -1,0 +1,142 @@
+//! Lists of agreements: keyset pages, one round trip.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::agreements::{Record, Row};
+use crate::{error::Error, scope::Scope};
+
+/// A page of a party's agreements, newest first.
+pub(crate) async fn of_party(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    state: Option<&str>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Record>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.cohort, a.levels,
+                  a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
+                  a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
+                  a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
+                  a.document_sha256, a.reason, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
+                  a.create_time, a.update_time,
+                  (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
+                  (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
+           FROM contracts.agreements AS a
+           JOIN contracts.revisions AS r ON r.agreement_id = a.id AND r.number = a.revision
+           WHERE ($1::uuid IS NULL OR (a.student_id = $1 AND a.state <> 'DRAFT'))
+             AND ($2::uuid IS NULL OR a.employer_id = $2)
+             AND ($1::uuid IS NOT NULL OR $2::uuid IS NOT NULL)
+             AND ($3::text IS NULL OR a.state = $3)
+             AND ($4::uuid IS NULL OR a.id < $4)
+           ORDER BY a.id DESC LIMIT $5"#,
+        scope.student_id,
+        scope.employer_id,
+        state,
+        after,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Record::try_from).collect()
+}
+
+/// A page of what waits for a level's review, longest waiting first.
+pub(crate) async fn to_review(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    department_level: bool,
+    department: Option<&str>,
+    after: Option<(OffsetDateTime, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Record>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.cohort, a.levels,
+                  a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
+                  a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
+                  a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
+                  a.document_sha256, a.reason, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
+                  a.create_time, a.update_time,
+                  (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
+                  (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
+           FROM contracts.agreements AS a
+           JOIN contracts.revisions AS r ON r.agreement_id = a.id AND r.number = a.revision
+           WHERE a.state = 'PENDING_REVIEW' AND a.school_code = $1
+             AND ($2::text IS NULL OR a.department = $2)
+             AND (a.levels = 2 AND NOT a.department_passed) = $3
+             AND ($4::text IS NULL OR a.department = $4)
+             AND ($5::timestamptz IS NULL OR (a.waiting_since, a.id) > ($5, $6))
+           ORDER BY a.waiting_since, a.id LIMIT $7"#,
+        scope.school_code.as_deref(),
+        scope.department.as_deref(),
+        department_level,
+        department,
+        after.map(|(time, _)| time),
+        after.map(|(_, id)| id),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Record::try_from).collect()
+}
+
+/// Offers whose time is over.
+pub(crate) async fn to_expire(conn: &mut PgConnection, limit: i64) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM contracts.agreements WHERE state = 'PENDING_STUDENT' AND expire_time < contracts.kit_now()
+         ORDER BY expire_time LIMIT $1",
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Amendments whose time is over.
+pub(crate) async fn to_time_out(conn: &mut PgConnection, limit: i64) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM contracts.agreements
+         WHERE state = 'AMEND_PENDING_STUDENT' AND amend_deadline < contracts.kit_now()
+         ORDER BY amend_deadline LIMIT $1",
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Wishes to cancel whose time is over.
+pub(crate) async fn to_lapse(conn: &mut PgConnection, limit: i64) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM contracts.agreements
+         WHERE cancel_until <= contracts.kit_now() AND state IN ('PENDING_REVIEW', 'AMEND_PENDING_STUDENT')
+         ORDER BY cancel_until LIMIT $1",
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Open offers of an employer.
+pub(crate) async fn open_of_employer(conn: &mut PgConnection, employer_id: Uuid) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM contracts.agreements WHERE employer_id = $1 AND state = 'PENDING_STUDENT'",
+        employer_id
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The agreement of a serial.
+pub(crate) async fn by_serial(conn: &mut PgConnection, serial: &str) -> Result<Option<Uuid>, Error> {
+    Ok(sqlx::query_scalar!("SELECT id FROM contracts.agreements WHERE serial = $1", serial).fetch_optional(conn).await?)
+}
+
+/// The agreement of a sealed document.
+pub(crate) async fn by_document(conn: &mut PgConnection, sha256: &str) -> Result<Option<Uuid>, Error> {
+    Ok(sqlx::query_scalar!("SELECT id FROM contracts.agreements WHERE document_sha256 = $1", sha256)
+        .fetch_optional(conn)
+        .await?)
+}

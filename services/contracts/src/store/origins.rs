@@ -1,0 +1,35 @@
+//! What identity last told of students' records.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Error;
+
+/// Keeps what a message says unless a newer one was there before.
+pub(crate) async fn save(
+    conn: &mut PgConnection,
+    student_id: Uuid,
+    version: i32,
+    approved: bool,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "INSERT INTO contracts.origins (student_id, version, approved) VALUES ($1, $2, $3)
+         ON CONFLICT (student_id) DO UPDATE
+         SET version = excluded.version, approved = excluded.approved, update_time = now()
+         WHERE contracts.origins.version <= excluded.version",
+        student_id,
+        version,
+        approved
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// True when the record was approved at the last word.
+pub(crate) async fn approved(conn: &mut PgConnection, student_id: Uuid) -> Result<bool, Error> {
+    let approved = sqlx::query_scalar!("SELECT approved FROM contracts.origins WHERE student_id = $1", student_id)
+        .fetch_optional(conn)
+        .await?;
+    Ok(approved.unwrap_or_default())
+}

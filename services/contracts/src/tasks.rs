@@ -1,0 +1,14 @@
+//! Background work, one file a task.
+
+mod deadlines;
+
+use std::sync::Arc;
+
+use qihang_kit::tasks::Task;
+
+use crate::App;
+
+/// Every task.
+pub(crate) fn all(app: &Arc<App>) -> Vec<Arc<dyn Task>> {
+    vec![Arc::new(deadlines::Deadlines(app.clone()))]
+}

@@ -1,0 +1,187 @@
+use super::*;
+
+fn now() -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH
+}
+
+fn text(length: usize, latin: bool) -> Value {
+    let letters: &[char] = if latin {
+        &['W', '8']
+    } else {
+        &['齉', '鬱', '龘', '灪', '籲']
+    };
+    Value::String(letters.iter().cycle().take(length).collect())
+}
+
+/// Data with every field of the README's table at its greatest length, read from the table itself.
+fn longest() -> Value {
+    let readme = include_str!("../../templates/agreement-2026/README.md");
+    let mut data = serde_json::Map::new();
+    for row in readme
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.contains("---"))
+    {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let group = cells[0].trim_matches('`');
+        if group == "group" {
+            continue;
+        }
+        let mut fields = serde_json::Map::new();
+        for field in cells[1].split(", `") {
+            let (name, rest) = field.trim_start_matches('`').split_once('`').unwrap();
+            let length = rest
+                .split_whitespace()
+                .next()
+                .and_then(|word| word.parse().ok())
+                .unwrap_or(11);
+            let value = if name == "accepted" {
+                Value::Bool(true)
+            } else {
+                text(length, rest.len() % 2 == 0)
+            };
+            fields.insert(name.to_owned(), value);
+        }
+        match group {
+            "–" => data.extend(fields),
+            "signatures" => {
+                let entries: Vec<Value> = ["EMPLOYER", "STUDENT", "DEPARTMENT", "SCHOOL"]
+                    .iter()
+                    .map(|party| {
+                        let mut entry = fields.clone();
+                        entry.insert("party".to_owned(), json!(party));
+                        entry.insert("hash".to_owned(), json!("f".repeat(64)));
+                        Value::Object(entry)
+                    })
+                    .collect();
+                data.insert(group.to_owned(), Value::Array(entries));
+            }
+            _ => {
+                data.insert(group.to_owned(), Value::Object(fields));
+            }
+        }
+    }
+    assert_eq!(data.len(), 11, "the README's table was not understood");
+    data.insert(
+        "verify_url".to_owned(),
+        json!(format!("https://example.invalid/{}", "v".repeat(276))),
+    );
+    Value::Object(data)
+}
+
+fn drawing(data: Value, watermark: &str) -> Drawing {
+    Drawing {
+        template: Template::Agreement2026,
+        data,
+        watermark: watermark.to_owned(),
+        time: now(),
+    }
+}
+
+fn pages(pdf: &[u8]) -> usize {
+    lopdf::Document::load_mem(pdf).unwrap().get_pages().len()
+}
+
+#[test]
+fn the_agreement_has_two_pages_whatever_its_data() {
+    for latin in [false, true] {
+        let mut data = longest();
+        if latin {
+            replace_text(&mut data);
+        }
+        assert_eq!(pages(&pdf(&drawing(data, &"水".repeat(32))).unwrap()), 2);
+    }
+    assert_eq!(pages(&pdf(&drawing(json!({}), "")).unwrap()), 2);
+    let wrong_types = json!({"serial": 7, "employer": [], "student": {"name": {"a": 1}, "gender": null, "mobile": 1.5},
+        "terms": "x", "signatures": {"party": 1}, "archive": {"accepted": "yes"}, "school": null});
+    assert_eq!(pages(&pdf(&drawing(wrong_types, "")).unwrap()), 2);
+}
+
+/// The same lengths in capital letters without a place to break.
+fn replace_text(value: &mut Value) {
+    match value {
+        Value::String(words)
+            if !words.starts_with("http") && !words.chars().all(|c| c.is_ascii_uppercase()) =>
+        {
+            *words = "W".repeat(words.chars().count());
+        }
+        Value::Array(list) => list.iter_mut().for_each(replace_text),
+        Value::Object(map) => map
+            .iter_mut()
+            .filter(|(key, _)| *key != "party")
+            .for_each(|(_, v)| replace_text(v)),
+        _ => {}
+    }
+}
+
+#[test]
+fn png_pages_are_a4_at_144_dots_an_inch() {
+    let pages = png(&drawing(
+        json!({"verify_url": "https://example.invalid/v/1"}),
+        "待学校审核",
+    ))
+    .unwrap();
+    assert_eq!(pages.len(), 2);
+    for page in pages {
+        let picture = image::load_from_memory(&page).unwrap();
+        assert_eq!((picture.width(), picture.height()), (1191, 1684));
+    }
+}
+
+#[test]
+fn text_of_the_data_is_never_markup() {
+    let tricky = "#panic(\"x\") $x$ *bold* [[ \\ #image(\"/etc/passwd\")";
+    let data = json!({"student": {"name": tricky}, "terms": {"other": tricky}, "serial": tricky});
+    assert_eq!(pages(&pdf(&drawing(data, tricky)).unwrap()), 2);
+}
+
+#[test]
+fn unusable_data_is_an_error_and_not_a_document() {
+    assert!(matches!(pdf(&drawing(json!([]), "")), Err(RenderError::Data)));
+    assert!(matches!(
+        pdf(&drawing(json!({"x": "y".repeat(MAX_DATA_BYTES)}), "")),
+        Err(RenderError::Data)
+    ));
+    let url = "x".repeat(5000);
+    assert!(matches!(
+        pdf(&drawing(json!({"verify_url": url}), "")),
+        Err(RenderError::QrCode)
+    ));
+}
+
+#[test]
+fn the_same_data_makes_the_same_file() {
+    let data = json!({"serial": "QH2026-10213-000123-7", "student": {"name": "欧阳㛃"}});
+    assert_eq!(
+        pdf(&drawing(data.clone(), "")).unwrap(),
+        pdf(&drawing(data, "")).unwrap()
+    );
+}
+
+#[test]
+fn fonts_have_every_character_of_the_templates_and_rare_names() {
+    let face = |file: &'static [u8]| {
+        typst::text::Font::iter(typst::foundations::Bytes::new(file))
+            .next()
+            .unwrap()
+    };
+    let has = |font: &typst::text::Font, c: char| font.info().coverage.contains(u32::from(c));
+    let regular = face(include_bytes!("../../fonts/QihangKai-Regular.ttf"));
+    let bold = face(include_bytes!("../../fonts/QihangKai-Bold.ttf"));
+    let fallback = face(include_bytes!("../../fonts/DroidSansFallbackFull.ttf"));
+    for template in Template::ALL {
+        for c in template
+            .source()
+            .chars()
+            .filter(|c| !c.is_control() && *c != '\u{200b}')
+        {
+            assert!(has(&regular, c) || has(&fallback, c), "no font has {c:?}");
+            assert!(
+                !('\u{4e00}'..='\u{9fff}').contains(&c) || has(&bold, c),
+                "the bold font lacks {c:?}"
+            );
+        }
+    }
+    for c in "㛃珺堃喆祎玥翀甯䶮𬭼𬘡龘鱻囍彧曌昇瑄".chars() {
+        assert!(has(&regular, c) || has(&fallback, c), "no font has {c:?}");
+    }
+}

@@ -1,0 +1,116 @@
+//! What a template sees: its own text, its data, the QR code and our fonts. No file system, no network, no clock.
+
+use std::sync::LazyLock;
+
+use typst::{
+    Library, LibraryExt, World,
+    diag::{FileError, FileResult},
+    foundations::{Bytes, Datetime, Duration},
+    syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot},
+    text::{Font, FontBook},
+    utils::LazyHash,
+};
+
+use super::{RenderError, Template};
+
+/// In the order of preference for a character that several have.
+const FONT_FILES: [&[u8]; 3] = [
+    include_bytes!("../../fonts/QihangKai-Regular.ttf"),
+    include_bytes!("../../fonts/QihangKai-Bold.ttf"),
+    include_bytes!("../../fonts/DroidSansFallbackFull.ttf"),
+];
+
+/// What all drawings share, loaded once a process: reading the fonts costs more than a drawing.
+static SHARED: LazyLock<Shared> = LazyLock::new(Shared::load);
+
+struct Shared {
+    library: LazyHash<Library>,
+    book: LazyHash<FontBook>,
+    fonts: Vec<Font>,
+}
+
+impl Shared {
+    fn load() -> Self {
+        let fonts: Vec<Font> = FONT_FILES
+            .into_iter()
+            .flat_map(|file| Font::iter(Bytes::new(file)))
+            .collect();
+        Self {
+            library: LazyHash::new(Library::default()),
+            book: LazyHash::new(FontBook::from_fonts(&fonts)),
+            fonts,
+        }
+    }
+}
+
+/// One drawing's world.
+pub(super) struct DocumentWorld {
+    main: Source,
+    data: FileId,
+    data_text: Bytes,
+    code: FileId,
+    code_text: Option<Bytes>,
+}
+
+impl DocumentWorld {
+    pub(super) fn new(template: Template, data: String, code: Option<String>) -> Result<Self, RenderError> {
+        Ok(Self {
+            main: Source::new(file_id(template, "main.typ")?, template.source().to_owned()),
+            data: file_id(template, "data.json")?,
+            data_text: Bytes::from_string(data),
+            code: file_id(template, "qr.svg")?,
+            code_text: code.map(Bytes::from_string),
+        })
+    }
+}
+
+/// File ids are interned for the process's life and few, so the names are always the same.
+fn file_id(template: Template, name: &str) -> Result<FileId, RenderError> {
+    let path = VirtualPath::new(format!("/{}/{name}", template.name()))
+        .map_err(|error| RenderError::Template(error.to_string()))?;
+    Ok(RootedPath::new(VirtualRoot::Project, path).intern())
+}
+
+impl World for DocumentWorld {
+    fn library(&self) -> &LazyHash<Library> {
+        &SHARED.library
+    }
+
+    fn book(&self) -> &LazyHash<FontBook> {
+        &SHARED.book
+    }
+
+    fn main(&self) -> FileId {
+        self.main.id()
+    }
+
+    fn source(&self, id: FileId) -> FileResult<Source> {
+        if id == self.main.id() {
+            Ok(self.main.clone())
+        } else {
+            Err(absent(id))
+        }
+    }
+
+    fn file(&self, id: FileId) -> FileResult<Bytes> {
+        if id == self.data {
+            return Ok(self.data_text.clone());
+        }
+        match &self.code_text {
+            Some(text) if id == self.code => Ok(text.clone()),
+            _ => Err(absent(id)),
+        }
+    }
+
+    fn font(&self, index: usize) -> Option<Font> {
+        SHARED.fonts.get(index).cloned()
+    }
+
+    fn today(&self, _offset: Option<Duration>) -> Option<Datetime> {
+        None
+    }
+}
+
+fn absent(id: FileId) -> FileError {
+    FileError::NotFound(id.vpath().get_without_slash().into())
+}

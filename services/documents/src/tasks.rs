@@ -1,0 +1,5 @@
+//! Background work of this service.
+
+mod sweep;
+
+pub(crate) use sweep::Sweep;

@@ -1,0 +1,3 @@
+//! What identity does on others' messages.
+
+pub(crate) mod agreement_holds;

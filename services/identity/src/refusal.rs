@@ -1,0 +1,138 @@
+//! What the rules' refusals are called, and their Chinese sentences with the way out.
+
+use qihang_kit::status::Fault;
+
+use crate::domain::{
+    employer, locked_fields,
+    origin::{self, IssueProblem, Part},
+    own_fields::FieldFault,
+};
+
+impl From<origin::Refusal> for Fault {
+    fn from(refusal: origin::Refusal) -> Self {
+        use origin::Refusal;
+        match refusal {
+            Refusal::InvalidTransition { from, event } => {
+                let message = format!(
+                    "生源信息当前为“{}”，不能进行此操作，请刷新页面后查看",
+                    from.title()
+                );
+                Self::precondition("INVALID_TRANSITION", message)
+                    .with("from", from.as_str())
+                    .with("event", event)
+            }
+            Refusal::NotYours { .. } => Self::permission_denied("NOT_YOUR_STEP", "此操作不属于您的角色"),
+            Refusal::OtherLevel { waits_for } => {
+                let who = if waits_for == Part::Department {
+                    "院系"
+                } else {
+                    "学校"
+                };
+                Self::precondition(
+                    "OTHER_REVIEW_LEVEL",
+                    format!("该生源信息正在等待{who}审核，请由{who}处理"),
+                )
+            }
+            Refusal::VersionConflict { present } => version_conflict(present),
+            Refusal::Fields(faults) => fields(faults, "own"),
+            Refusal::NotChecked => Self::invalid(
+                "checked",
+                "NOT_CHECKED",
+                "请先核对全部信息，勾选“我已核对”后再送审",
+            ),
+            Refusal::WindowClosed => Self::precondition(
+                "WINDOW_CLOSED",
+                "现在不在学校规定的生源信息核对时间内，请联系学校就业部门",
+            ),
+            Refusal::Issue { field, problem } => issue(&field, problem),
+            Refusal::Unsettled { field } => {
+                let message = format!("学生标记“{}”有误，请先选择保持原值或已更正", title(&field));
+                Self::precondition("ISSUE_UNSETTLED", message).with("field", field)
+            }
+            Refusal::NotCorrected { field } => {
+                let message = format!(
+                    "“{}”自送审以来没有变化，请先导入更正后的名册，或选择保持原值",
+                    title(&field)
+                );
+                Self::precondition("ISSUE_NOT_CORRECTED", message).with("field", field)
+            }
+            Refusal::OwnEdit => Self::precondition(
+                "OWN_EDIT",
+                "送审后的只读信息由您导入更改，不能由同一人审核，请由其他老师审核",
+            ),
+            Refusal::AgreementHeld => Self::precondition(
+                "AGREEMENT_HELD",
+                "该生已有生效或待审核的就业协议，不能退回生源信息；如需更改，请先办理解约或使用信息纠错",
+            ),
+        }
+    }
+}
+
+impl From<employer::Refusal> for Fault {
+    fn from(refusal: employer::Refusal) -> Self {
+        use employer::Refusal;
+        match refusal {
+            Refusal::InvalidTransition { from, event } => {
+                let message = format!("单位当前为“{}”，不能进行此操作，请刷新页面后查看", from.title());
+                Self::precondition("INVALID_TRANSITION", message)
+                    .with("from", from.as_str())
+                    .with("event", event)
+            }
+            Refusal::NotYours { .. } => Self::permission_denied("NOT_YOUR_STEP", "此操作不属于您的角色"),
+            Refusal::AdministratorOnly => Self::permission_denied(
+                "ADMINISTRATOR_ONLY",
+                "只有单位管理员可以修改和提交单位信息，请联系本单位管理员",
+            ),
+            Refusal::VersionConflict { present } => version_conflict(present),
+            Refusal::Fields(faults) => fields(faults, "profile"),
+            Refusal::SamePaper => Self::invalid(
+                "licenceFileId",
+                "SAME_PAPER",
+                "证照、授权书和经办人身份证须为三个不同的文件",
+            ),
+            Refusal::SecondPersonNeeded => {
+                Self::precondition("SECOND_PERSON_NEEDED", "恢复须由两人办理，请由另一位工作人员确认")
+            }
+            Refusal::NotYet => Self::precondition("NOT_YET", "认证尚未到期"),
+        }
+    }
+}
+
+fn version_conflict(present: u32) -> Fault {
+    Fault::aborted("VERSION_CONFLICT", "提交的内容已更新，请查看最新版本后再处理")
+        .with("presentVersion", present.to_string())
+}
+
+/// One violation a field.
+fn fields(faults: Vec<FieldFault>, parent: &str) -> Fault {
+    let mut faults = faults.into_iter();
+    let path = |field: &str| format!("{parent}.{field}");
+    let Some(first) = faults.next() else {
+        return Fault::invalid(parent, "INVALID", "填写的内容有误，请检查");
+    };
+    let fault = Fault::invalid(&path(first.field), first.reason, first.message);
+    faults.fold(fault, |fault, next| {
+        fault.and_field(&path(next.field), next.reason, next.message)
+    })
+}
+
+fn issue(field: &str, problem: IssueProblem) -> Fault {
+    let title = title(field);
+    let (reason, message) = match problem {
+        IssueProblem::UnknownField => (
+            "UNKNOWN_FIELD",
+            format!("“{title}”不是只读信息中的项目，无法标记或处理"),
+        ),
+        IssueProblem::Twice => ("FLAGGED_TWICE", format!("“{title}”重复标记，请合并为一条")),
+        IssueProblem::SameValue => (
+            "SAME_VALUE",
+            format!("“{title}”填写的正确内容与现有内容相同，请检查"),
+        ),
+        IssueProblem::EvidenceMissing => ("EVIDENCE_MISSING", format!("标记“{title}”有误时须上传证明材料")),
+    };
+    Fault::invalid("flaggedIssues", reason, message).with("field", field)
+}
+
+fn title(field: &str) -> String {
+    locked_fields::field_named(field).map_or_else(|| field.to_owned(), |field| field.title.to_owned())
+}

@@ -1,0 +1,28 @@
+//! AccountService.
+
+use std::sync::Arc;
+
+use qihang_kit::{auth, status::Fault};
+use qihang_proto::identity::v1::{Account, GetAccountRequest, account_service_server};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    App,
+    error::{Error, Missing},
+    rpc::account_view,
+    store,
+};
+
+/// Shows the caller's own account.
+pub(crate) struct AccountService(pub(crate) Arc<App>);
+
+#[tonic::async_trait]
+impl account_service_server::AccountService for AccountService {
+    async fn get_account(&self, request: Request<GetAccountRequest>) -> Result<Response<Account>, Status> {
+        let id = auth::principal(&request)?.account_id;
+        let mut conn = self.0.ctx.pool.acquire().await.map_err(Fault::database)?;
+        let row = store::accounts::get(&mut conn, id).await.map_err(Error::from)?;
+        let row = row.ok_or(Error::NotFound(Missing::Account))?;
+        Ok(Response::new(account_view::account(&row, &self.0.sealer)?))
+    }
+}

@@ -1,0 +1,175 @@
+//! DirectoryService: what other services may ask about people, schools and employers.
+
+use std::sync::Arc;
+
+use qihang_kit::{codes, status::Fault};
+use qihang_proto::identity::v1::{
+    BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
+    BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryEmployer, DirectorySchool, DirectoryStudent,
+    FindStudentRequest, GetJwksRequest, GetJwksResponse, directory_service_server,
+};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::{
+    App,
+    domain::own_fields::OwnFields,
+    keys,
+    rpc::origin_flow,
+    sealing::{self, Kind},
+    store::{self, directory::DirectoryRow, employers::EmployerRow},
+};
+
+/// The service.
+pub(crate) struct DirectoryService {
+    app: Arc<App>,
+}
+
+impl DirectoryService {
+    /// The service on its parts.
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self { app }
+    }
+
+    async fn students(&self, ids: &[Uuid]) -> Result<Vec<DirectoryStudent>, Fault> {
+        let mut conn = self.app.ctx.pool.acquire().await?;
+        let rows = store::directory::students(&mut conn, ids).await?;
+        rows.into_iter().map(|row| self.student(row)).collect()
+    }
+
+    fn student(&self, row: DirectoryRow) -> Result<DirectoryStudent, Fault> {
+        let words = |table: &str, code: &str| codes::name(table, code).unwrap_or_default().to_owned();
+        let own: OwnFields = sealing::open(&self.app.sealer, Kind::Own, row.id, &row.own_sealed)?;
+        let identity_number = sealing::open(&self.app.sealer, Kind::Identity, row.id, &row.identity_sealed)?;
+        let details = row.locked.0;
+        Ok(DirectoryStudent {
+            id: row.id.to_string(),
+            school_name: codes::school(&row.school_code)
+                .map(|school| school.name.clone())
+                .unwrap_or_default(),
+            school_code: row.school_code,
+            department: row.department,
+            class_name: row.class_name,
+            student_number: row.student_number,
+            name: row.name,
+            gender: words("gender", &details.gender),
+            ethnic: words("ethnic", &details.ethnic),
+            political: words("political", &details.political),
+            birth_date: details.birth_date,
+            identity_number,
+            education: words("education_moe", &details.education),
+            schooling_years: details.schooling_years,
+            training_mode: words("training_mode", &details.training_mode),
+            major: details.major,
+            origin_region: codes::region_path(&row.origin_region),
+            origin_region_code: row.origin_region,
+            graduation: details.graduation.chars().take(7).collect(),
+            cohort: u32::try_from(row.cohort).unwrap_or_default(),
+            mobile: own.mobile,
+            email: own.email,
+            home_address: own.home_address,
+            origin_approved: row.origin_state == "APPROVED",
+            active: row.active,
+        })
+    }
+}
+
+/// Ids that are ids; others name nothing.
+fn ids(texts: &[String]) -> Vec<Uuid> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+fn employer(row: EmployerRow) -> DirectoryEmployer {
+    let words = |table: &str, code: &str| codes::name(table, code).unwrap_or_default().to_owned();
+    DirectoryEmployer {
+        id: row.id.to_string(),
+        name: row.name,
+        credit_code: row.credit_code,
+        nature: words("employer_nature", &row.nature_code),
+        industry: words("industry_moe", &row.industry_code),
+        region: codes::region_path(&row.region_code),
+        address: row.address,
+        postcode: row.postcode,
+        contact_name: row.contact_name,
+        contact_phone: row.contact_phone,
+        contact_email: row.contact_email,
+        state: row.state,
+    }
+}
+
+#[tonic::async_trait]
+impl directory_service_server::DirectoryService for DirectoryService {
+    async fn batch_get_students(
+        &self,
+        request: Request<BatchGetStudentsRequest>,
+    ) -> Result<Response<BatchGetStudentsResponse>, Status> {
+        let students = self.students(&ids(&request.into_inner().ids)).await?;
+        Ok(Response::new(BatchGetStudentsResponse { students }))
+    }
+
+    async fn find_student(
+        &self,
+        request: Request<FindStudentRequest>,
+    ) -> Result<Response<DirectoryStudent>, Status> {
+        let request = request.into_inner();
+        let mut conn = self.app.ctx.pool.acquire().await.map_err(Fault::database)?;
+        let (school, number, name) = (
+            &request.school_code,
+            request.student_number.trim(),
+            request.name.trim(),
+        );
+        let found = store::directory::find_student(&mut conn, school, number, name)
+            .await
+            .map_err(Fault::database)?;
+        drop(conn);
+        let id = found.ok_or_else(origin_flow::not_found)?;
+        let student = self
+            .students(&[id])
+            .await?
+            .into_iter()
+            .next()
+            .ok_or_else(origin_flow::not_found)?;
+        Ok(Response::new(student))
+    }
+
+    async fn batch_get_employers(
+        &self,
+        request: Request<BatchGetEmployersRequest>,
+    ) -> Result<Response<BatchGetEmployersResponse>, Status> {
+        let mut conn = self.app.ctx.pool.acquire().await.map_err(Fault::database)?;
+        let rows = store::employers::get_many(&mut conn, &ids(&request.into_inner().ids))
+            .await
+            .map_err(Fault::database)?;
+        Ok(Response::new(BatchGetEmployersResponse {
+            employers: rows.into_iter().map(employer).collect(),
+        }))
+    }
+
+    async fn batch_get_schools(
+        &self,
+        request: Request<BatchGetSchoolsRequest>,
+    ) -> Result<Response<BatchGetSchoolsResponse>, Status> {
+        let mut conn = self.app.ctx.pool.acquire().await.map_err(Fault::database)?;
+        let rows = store::directory::schools(&mut conn, &request.into_inner().codes)
+            .await
+            .map_err(Fault::database)?;
+        let school = |row: store::directory::SchoolRow| DirectorySchool {
+            code: row.code,
+            name: row.name,
+            office_name: row.office_name,
+            office_contact: row.office_contact,
+            office_phone: row.office_phone,
+            address: row.address,
+            postcode: row.postcode,
+            review_levels: u32::try_from(row.review_levels).unwrap_or(1),
+        };
+        Ok(Response::new(BatchGetSchoolsResponse {
+            schools: rows.into_iter().map(school).collect(),
+        }))
+    }
+
+    async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {
+        let jwks_json = keys::jwks(&self.app).await.map_err(Fault::from)?;
+        Ok(Response::new(GetJwksResponse { jwks_json }))
+    }
+}

@@ -1,0 +1,180 @@
+//! VerifyStudent: who wants to register, compared with the roster in equal time and with equal work, known or not.
+
+use std::sync::Arc;
+
+use qihang_kit::{auth::Caller, db, validators};
+use qihang_proto::identity::v1::{VerifyStudentRequest, VerifyStudentResponse};
+use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
+use subtle::{Choice, ConstantTimeEq as _};
+use time::Duration;
+use uuid::Uuid;
+
+use crate::{
+    App, captcha,
+    domain::ticket::Ticket,
+    error::{Error, Mismatch, Missing},
+    limits::{self, Limit},
+    purpose,
+    rpc::person::timestamp,
+    sealing,
+    store::{
+        audit::{self, CaseRow, Event},
+        schools::{self, SchoolRow},
+        students::{self, RegistrationRow},
+    },
+};
+
+/// Life of a ticket.
+const TICKET_LIFE: Duration = Duration::minutes(30);
+/// Letters of case numbers, which are read out on the telephone.
+const CASE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/// How the given data compare with the roster.
+#[derive(Debug, Clone, Copy)]
+struct Comparison {
+    number: Choice,
+    name: Choice,
+    identity: Choice,
+}
+
+/// The subjects of the two limits.
+struct Subjects {
+    address: Vec<u8>,
+    number: Vec<u8>,
+}
+
+/// Checks who wants to register.
+///
+/// # Errors
+/// CAPTCHA_INVALID, REGISTRATION_LIMITED, SCHOOL_NOT_FOUND, ROSTER_MISMATCH, ALREADY_REGISTERED; the database's.
+pub(crate) async fn verify(
+    app: &Arc<App>,
+    request: &VerifyStudentRequest,
+    caller: &Caller,
+) -> Result<VerifyStudentResponse, Error> {
+    captcha::verify(&app.ctx.cache, &request.captcha_id, &request.captcha_answer).await?;
+    let number = request.student_number.trim();
+    let subjects = Subjects {
+        address: limits::address(&app.sealer, caller),
+        number: app.sealer.blind_index(purpose::REGISTRATION, &format!("{}:{number}", request.school_code)),
+    };
+    let mut transaction = app.ctx.pool.begin().await?;
+    let school = schools::get(&mut transaction, &request.school_code).await?;
+    let school = school.ok_or(Error::NotFound(Missing::School))?;
+    for (limit, subject) in limits_of(app).iter().zip([&subjects.address, &subjects.number]) {
+        limit.check(&mut transaction, subject).await?;
+    }
+    let row = students::find_for_registration(&mut transaction, &school.code, number).await?;
+    let comparison = compare(app, row.as_ref(), request);
+    let all: bool = (comparison.number & comparison.name & comparison.identity).into();
+    let Some(row) = row.filter(|_| all) else {
+        let mismatch = refuse(app, &mut transaction, request, &school, comparison, &subjects, caller).await?;
+        transaction.commit().await?;
+        return Err(Error::RosterMismatch(Box::new(mismatch)));
+    };
+    let event = Event {
+        event: "registration.verify",
+        refused: row.registered,
+        student_id: Some(row.student_id),
+        school_code: Some(school.code.clone()),
+        ..Event::default()
+    };
+    audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
+    let now = db::now(&mut transaction).await?;
+    transaction.commit().await?;
+    if row.registered {
+        return Err(Error::AlreadyRegistered);
+    }
+    let ticket = Ticket { student_id: row.student_id, expire_time: now + TICKET_LIFE };
+    Ok(VerifyStudentResponse {
+        ticket: ticket.write(|bytes| sign(app, bytes)),
+        expire_time: Some(timestamp(ticket.expire_time)),
+        student_number: number.to_owned(),
+        name_masked: validators::mask_name(&row.name),
+        school_name: school.name,
+    })
+}
+
+/// Signs a ticket.
+pub(crate) fn sign(app: &App, bytes: &[u8]) -> Vec<u8> {
+    app.sealer.blind_index(purpose::TICKET, &hex::encode(bytes))
+}
+
+/// What the number in a case is tied to.
+pub(crate) fn tie(case_number: &str) -> Vec<u8> {
+    [b"identity.registration_cases.student_number", case_number.as_bytes()].concat()
+}
+
+/// Limits of failures, by address and by student number, in this order.
+fn limits_of(app: &App) -> [Limit; 2] {
+    let max = app.config.limits_of_attempts.verify_per_hour;
+    ["registration.address", "registration.number"].map(|bucket| Limit {
+        bucket,
+        reason: "REGISTRATION_LIMITED",
+        max,
+        window: Duration::HOUR,
+    })
+}
+
+/// Compares hashes of one length. An unknown number is compared with a row that nobody is.
+fn compare(app: &App, row: Option<&RegistrationRow>, request: &VerifyStudentRequest) -> Comparison {
+    let nobody = RegistrationRow {
+        student_id: Uuid::nil(),
+        name: String::new(),
+        identity_blind: vec![0; 32],
+        registered: false,
+    };
+    let against = row.unwrap_or(&nobody);
+    let given = sealing::identity_blind(&app.sealer, request.identity_number.trim());
+    let name = |name: &str| Sha256::digest(name.trim());
+    Comparison {
+        number: Choice::from(u8::from(row.is_some())),
+        name: name(&against.name).as_slice().ct_eq(name(&request.name).as_slice()),
+        identity: against.identity_blind.ct_eq(&given),
+    }
+}
+
+async fn refuse(
+    app: &App,
+    conn: &mut PgConnection,
+    request: &VerifyStudentRequest,
+    school: &SchoolRow,
+    comparison: Comparison,
+    subjects: &Subjects,
+    caller: &Caller,
+) -> Result<Mismatch, Error> {
+    for (limit, subject) in limits_of(app).iter().zip([&subjects.address, &subjects.number]) {
+        limit.count(conn, subject).await?;
+    }
+    let case_number = case_number(&app.ctx.ids.bytes::<10>());
+    let case = CaseRow {
+        school_code: school.code.clone(),
+        student_number_sealed: app.sealer.seal(request.student_number.trim().as_bytes(), &tie(&case_number))?,
+        number_known: comparison.number.into(),
+        name_matches: comparison.name.into(),
+        identity_matches: comparison.identity.into(),
+        create_time: db::now(conn).await?,
+        case_number,
+    };
+    audit::insert_case(conn, &case).await?;
+    let event = Event {
+        event: "registration.verify",
+        refused: true,
+        school_code: Some(school.code.clone()),
+        ..Event::default()
+    };
+    audit::write(conn, app.ctx.ids.new_id(), &event, caller).await?;
+    Ok(Mismatch {
+        case_number: case.case_number,
+        school_name: school.name.clone(),
+        office_name: school.office_name.clone(),
+        office_contact: school.office_contact.clone(),
+        office_phone: school.office_phone.clone(),
+    })
+}
+
+fn case_number(random: &[u8]) -> String {
+    let letter = |byte: &u8| CASE_ALPHABET.get(usize::from(byte % 32)).copied().map(char::from);
+    random.iter().filter_map(letter).collect()
+}

@@ -1,0 +1,16 @@
+//! SQL and nothing else. Functions neither begin nor commit.
+
+pub(crate) mod accounts;
+pub(crate) mod audit;
+pub(crate) mod directory;
+pub(crate) mod employers;
+pub(crate) mod history;
+pub(crate) mod imports;
+pub(crate) mod limits;
+pub(crate) mod merge;
+pub(crate) mod origin;
+pub(crate) mod schools;
+pub(crate) mod sessions;
+pub(crate) mod signing_keys;
+pub(crate) mod staff;
+pub(crate) mod students;

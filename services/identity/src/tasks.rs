@@ -1,0 +1,8 @@
+//! Background work, one file a task.
+
+pub(crate) mod expire_employers;
+pub(crate) mod import_plan;
+pub(crate) mod import_roster;
+pub(crate) mod purge;
+pub(crate) mod roster_file;
+pub(crate) mod rotate_keys;

@@ -1,0 +1,35 @@
+//! Deletes what is past its time: ended sessions, counters, audit events, refused registrations.
+
+use std::{sync::Arc, time::Duration};
+
+use qihang_kit::tasks::Task;
+
+use crate::{App, store};
+
+/// Rows of each kind in one go, so that no transaction is long.
+const BATCH: i64 = 1000;
+
+/// Deletes what is past its time.
+pub(crate) struct Purge(pub(crate) Arc<App>);
+
+#[async_trait::async_trait]
+impl Task for Purge {
+    fn name(&self) -> &'static str {
+        "purge_accounts"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(3600)
+    }
+
+    async fn run_once(&self) -> anyhow::Result<bool> {
+        let Self(app) = self;
+        let mut transaction = app.ctx.pool.begin().await?;
+        let sessions = store::sessions::purge(&mut transaction, BATCH).await?;
+        let limits = store::limits::purge(&mut transaction, BATCH).await?;
+        let days = app.config.limits_of_attempts.audit_days;
+        let audit = store::audit::purge(&mut transaction, days, BATCH).await?;
+        transaction.commit().await?;
+        Ok(sessions + limits + audit >= BATCH.unsigned_abs())
+    }
+}

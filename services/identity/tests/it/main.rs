@@ -1,0 +1,16 @@
+//! Identity's calls, on a database of each test's own.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod captcha;
+mod employer;
+mod origin;
+mod origin_racing;
+mod people;
+mod registration;
+mod roster;
+mod roster_support;
+mod school;
+mod session;
+mod signing_keys;
+mod staff;
+mod support;

@@ -1,0 +1,550 @@
+//! Records: the student checks and sends, the school reviews.
+
+use futures::future::join_all;
+use qihang_kit::{auth::Principal, testing};
+use qihang_proto::{
+    identity::v1::{
+        ApproveOriginRequest, BatchApproveOriginsRequest, FlaggedIssue, GetMyRosterRequest, IssueResolution,
+        ListOriginHistoryRequest, ListOriginReviewsRequest, OriginState, OwnFields, ReopenOriginRequest,
+        ReturnOriginRequest, Student, SubmitMyRosterRequest, UpdateMyRosterRequest,
+        batch_approve_origins_request::Item, issue_resolution::Outcome,
+    },
+    messages::v1::{AgreementChanged, OriginChanged},
+};
+use tonic::{Code, Status};
+
+use crate::roster_support::{OTHER_SCHOOL, SCHOOL, World, file, reason};
+
+pub(crate) fn submit() -> SubmitMyRosterRequest {
+    SubmitMyRosterRequest {
+        checked: true,
+        ..SubmitMyRosterRequest::default()
+    }
+}
+
+pub(crate) fn approve(student: &Student) -> ApproveOriginRequest {
+    ApproveOriginRequest {
+        student_id: student.id.clone(),
+        version: student.version,
+        ..ApproveOriginRequest::default()
+    }
+}
+
+pub(crate) async fn sent(world: &World, student: &Principal) -> Student {
+    world
+        .origin(student)
+        .submit_my_roster(submit())
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+async fn approved(world: &World, student: &Principal) -> Student {
+    let record = sent(world, student).await;
+    world
+        .origin(&world.staff)
+        .approve_origin(approve(&record))
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+fn allowed(student: &Student) -> Vec<&str> {
+    student
+        .actions
+        .iter()
+        .filter(|action| action.allowed)
+        .map(|action| action.name.as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_student_sees_the_whole_record_and_sends_it_once_checked() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let mut client = world.origin(&student);
+    let record = client
+        .get_my_roster(GetMyRosterRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(record.state(), OriginState::Unconfirmed);
+    assert_eq!(record.own.as_ref().unwrap().mobile(), "13800000000");
+    assert_eq!(
+        record.own.as_ref().unwrap().origin_region(),
+        "黑龙江省哈尔滨市道里区"
+    );
+    assert!(!record.locked.as_ref().unwrap().identity_number.contains('*'));
+    assert_eq!(allowed(&record), ["saveDraft", "submit"]);
+    let unchecked = client
+        .submit_my_roster(SubmitMyRosterRequest::default())
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&unchecked), "NOT_CHECKED");
+    let record = client.submit_my_roster(submit()).await.unwrap().into_inner();
+    assert_eq!((record.state(), record.version), (OriginState::Submitted, 1));
+    assert_eq!(allowed(&record), ["submit"]);
+    let draft = UpdateMyRosterRequest {
+        own: Some(OwnFields::default()),
+        ..UpdateMyRosterRequest::default()
+    };
+    let refused = client.update_my_roster(draft).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::FailedPrecondition, "INVALID_TRANSITION")
+    );
+}
+
+#[tokio::test]
+async fn drafts_are_checked_by_field_and_kept() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let mut client = world.origin(&student);
+    let wrong = OwnFields {
+        mobile: Some("1".into()),
+        home_postcode: Some("x".into()),
+        ..OwnFields::default()
+    };
+    let call = UpdateMyRosterRequest {
+        own: Some(wrong),
+        ..UpdateMyRosterRequest::default()
+    };
+    let refused = client.update_my_roster(call).await.unwrap_err();
+    let fields = tonic_types::StatusExt::get_details_bad_request(&refused)
+        .unwrap()
+        .field_violations;
+    assert_eq!(
+        fields
+            .iter()
+            .map(|field| field.field.as_str())
+            .collect::<Vec<_>>(),
+        ["own.mobile", "own.homePostcode"]
+    );
+    let right = OwnFields {
+        qq: Some("10001".into()),
+        ..OwnFields::default()
+    };
+    let call = UpdateMyRosterRequest {
+        own: Some(right),
+        ..UpdateMyRosterRequest::default()
+    };
+    let record = client.update_my_roster(call.clone()).await.unwrap().into_inner();
+    assert_eq!(
+        (
+            record.own.as_ref().unwrap().qq(),
+            record.differing_fields.as_slice()
+        ),
+        ("10001", &["qq".to_owned()][..])
+    );
+    let stale = UpdateMyRosterRequest {
+        etag: "\"1\"".into(),
+        ..call
+    };
+    assert_eq!(
+        reason(&client.update_my_roster(stale).await.unwrap_err()),
+        "VERSION_CONFLICT"
+    );
+    // A roster that comes again leaves what the student wrote.
+    world
+        .import(
+            &world.staff,
+            &file(1).replace("中央大街0号", "中央大街99号"),
+            false,
+        )
+        .await;
+    let record = client
+        .get_my_roster(GetMyRosterRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(record.own.unwrap().qq(), "10001");
+}
+
+#[tokio::test]
+async fn an_approval_is_of_the_version_that_was_looked_at() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let first = sent(&world, &student).await;
+    let second = sent(&world, &student).await;
+    assert_eq!(second.version, 2);
+    let mut school = world.origin(&world.staff);
+    let refused = school.approve_origin(approve(&first)).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::Aborted, "VERSION_CONFLICT")
+    );
+    let record = school
+        .approve_origin(approve(&second))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(record.state(), OriginState::Approved);
+    let published = world.identity.published().await;
+    let message: OriginChanged = published.last().unwrap().decode().unwrap();
+    assert_eq!(published.last().unwrap().key, "identity.origin.approved.v1");
+    assert!(message.approved && message.version == 2);
+}
+
+#[tokio::test]
+async fn a_returned_record_says_why_and_is_sent_again() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let record = sent(&world, &student).await;
+    let back = ReturnOriginRequest {
+        student_id: record.id.clone(),
+        version: 1,
+        reason_code: "CONTACT_INCOMPLETE".into(),
+        reason: "家庭地址请写到门牌号".into(),
+        fields: vec!["homeAddress".into()],
+        ..ReturnOriginRequest::default()
+    };
+    let short = ReturnOriginRequest {
+        reason: "短".into(),
+        ..back.clone()
+    };
+    assert_eq!(
+        world
+            .origin(&world.staff)
+            .return_origin(short)
+            .await
+            .unwrap_err()
+            .code(),
+        Code::InvalidArgument
+    );
+    world.origin(&world.staff).return_origin(back).await.unwrap();
+    let mine = world
+        .origin(&student)
+        .get_my_roster(GetMyRosterRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (mine.state(), mine.return_fields.as_slice()),
+        (OriginState::Returned, &["homeAddress".to_owned()][..])
+    );
+    assert_eq!(sent(&world, &student).await.version, 2);
+    let history = ListOriginHistoryRequest {
+        student_id: record.id,
+        ..ListOriginHistoryRequest::default()
+    };
+    let entries = world
+        .origin(&student)
+        .list_origin_history(history)
+        .await
+        .unwrap()
+        .into_inner()
+        .entries;
+    assert_eq!(
+        entries
+            .iter()
+            .map(|entry| entry.event.as_str())
+            .collect::<Vec<_>>(),
+        ["submit", "return", "submit"]
+    );
+    assert!(entries.iter().all(|entry| entry.hash.len() == 64));
+}
+
+#[tokio::test]
+async fn a_flagged_field_needs_an_answer_and_its_correction_another_person() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let evidence_file_id = world.documents.add("x");
+    let issue = FlaggedIssue {
+        field: "name".into(),
+        proposed_value: "李小明".into(),
+        evidence_file_id: evidence_file_id.clone(),
+        ..FlaggedIssue::default()
+    };
+    let without = FlaggedIssue {
+        evidence_file_id: String::new(),
+        ..issue.clone()
+    };
+    let call = |issue| SubmitMyRosterRequest {
+        flagged_issues: vec![issue],
+        ..submit()
+    };
+    assert_eq!(
+        reason(
+            &world
+                .origin(&student)
+                .submit_my_roster(call(without))
+                .await
+                .unwrap_err()
+        ),
+        "EVIDENCE_MISSING"
+    );
+    let record = world
+        .origin(&student)
+        .submit_my_roster(call(issue))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        world.documents.claims.lock().unwrap().last().unwrap().ids,
+        [evidence_file_id]
+    );
+    let mut school = world.origin(&world.staff);
+    assert_eq!(
+        reason(&school.approve_origin(approve(&record)).await.unwrap_err()),
+        "ISSUE_UNSETTLED"
+    );
+    let resolution = IssueResolution {
+        field: "name".into(),
+        outcome: Outcome::Corrected.into(),
+        note: String::new(),
+    };
+    let settled = ApproveOriginRequest {
+        resolutions: vec![resolution],
+        ..approve(&record)
+    };
+    assert_eq!(
+        reason(&school.approve_origin(settled.clone()).await.unwrap_err()),
+        "ISSUE_NOT_CORRECTED"
+    );
+    world
+        .import(&world.staff, &file(1).replace("李明", "李小明"), false)
+        .await;
+    assert_eq!(
+        reason(&school.approve_origin(settled.clone()).await.unwrap_err()),
+        "OWN_EDIT"
+    );
+    let other = testing::school_staff(SCHOOL);
+    let record = world
+        .origin(&other)
+        .approve_origin(settled)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (record.state(), record.flagged_issues[0].outcome.as_str()),
+        (OriginState::Approved, "CORRECTED")
+    );
+}
+
+#[tokio::test]
+async fn an_approved_record_that_the_school_changes_is_marked() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    approved(&world, &student).await;
+    world
+        .import(&world.staff, &file(1).replace("软件工程", "网络工程"), false)
+        .await;
+    let mine = world
+        .origin(&student)
+        .get_my_roster(GetMyRosterRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(mine.changed_since_review && mine.state() == OriginState::Approved);
+}
+
+#[tokio::test]
+async fn two_levels_review_one_after_the_other() {
+    let world = World::with_students(1).await;
+    world.two_levels().await;
+    let student = world.student(0).await;
+    let record = sent(&world, &student).await;
+    let department = testing::department_staff(SCHOOL, "计算机学院");
+    let foreign = testing::department_staff(SCHOOL, "外国语学院");
+    let refused = world
+        .origin(&world.staff)
+        .approve_origin(approve(&record))
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&refused), "OTHER_REVIEW_LEVEL");
+    let hidden = world
+        .origin(&foreign)
+        .approve_origin(approve(&record))
+        .await
+        .unwrap_err();
+    assert_eq!(hidden.code(), Code::NotFound);
+    let queue = world
+        .origin(&department)
+        .list_origin_reviews(ListOriginReviewsRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(queue.into_inner().students.len(), 1);
+    let record = world
+        .origin(&department)
+        .approve_origin(approve(&record))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(record.state(), OriginState::DepartmentPassed);
+    let queue = world
+        .origin(&world.staff)
+        .list_origin_reviews(ListOriginReviewsRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(queue.into_inner().students.len(), 1);
+    let record = world
+        .origin(&world.staff)
+        .approve_origin(approve(&record))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(record.state(), OriginState::Approved);
+}
+
+#[tokio::test]
+async fn a_record_with_an_agreement_is_not_reopened() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let record = approved(&world, &student).await;
+    let agreement = |to_state: &str, version| AgreementChanged {
+        agreement_id: record.id.clone(),
+        student_id: record.id.clone(),
+        to_state: to_state.into(),
+        version,
+        ..AgreementChanged::default()
+    };
+    let id = record.id.parse().unwrap();
+    world
+        .identity
+        .deliver("contracts.agreement.approved.v1", id, &agreement("EFFECTIVE", 2))
+        .await
+        .unwrap();
+    // An older message that comes late changes nothing.
+    world
+        .identity
+        .deliver(
+            "contracts.agreement.offered.v1",
+            id,
+            &agreement("PENDING_STUDENT", 1),
+        )
+        .await
+        .unwrap();
+    let reopen = ReopenOriginRequest {
+        student_id: record.id.clone(),
+        reason_code: "STUDENT_ASKED".into(),
+        reason: "学生申请修改家庭地址".into(),
+        ..ReopenOriginRequest::default()
+    };
+    let refused = world
+        .origin(&world.staff)
+        .reopen_origin(reopen.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&refused), "AGREEMENT_HELD");
+    world
+        .identity
+        .deliver(
+            "contracts.agreement.rejected.v1",
+            id,
+            &agreement("SCHOOL_REJECTED", 3),
+        )
+        .await
+        .unwrap();
+    let record = world
+        .origin(&world.staff)
+        .reopen_origin(reopen)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(record.state(), OriginState::Returned);
+}
+
+#[tokio::test]
+async fn a_batch_approves_each_for_itself() {
+    let world = World::with_students(4).await;
+    let mut items = Vec::new();
+    for number in 0..3 {
+        let student = world.student(number).await;
+        let own = (number == 1).then(|| OwnFields {
+            qq: Some("10001".into()),
+            ..OwnFields::default()
+        });
+        let call = SubmitMyRosterRequest { own, ..submit() };
+        let record = world
+            .origin(&student)
+            .submit_my_roster(call)
+            .await
+            .unwrap()
+            .into_inner();
+        items.push(Item {
+            student_id: record.id,
+            version: if number == 2 { 9 } else { 1 },
+        });
+    }
+    let call = BatchApproveOriginsRequest {
+        items,
+        request_id: world.identity.ctx.ids.new_id().to_string(),
+    };
+    let mut school = world.origin(&world.staff);
+    let answer = school
+        .batch_approve_origins(call.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let reasons: Vec<_> = answer
+        .results
+        .iter()
+        .map(|result| result.reason_code.as_str())
+        .collect();
+    assert_eq!(
+        (answer.approved_count, reasons),
+        (1, vec!["", "NEEDS_A_LOOK", "VERSION_CONFLICT"])
+    );
+    assert_eq!(
+        school.batch_approve_origins(call).await.unwrap().into_inner(),
+        answer
+    );
+    let stranger = testing::school_staff(OTHER_SCHOOL);
+    let items = vec![Item {
+        student_id: answer.results[1].student_id.clone(),
+        version: 1,
+    }];
+    let call = BatchApproveOriginsRequest {
+        items,
+        request_id: String::new(),
+    };
+    let answer = world
+        .origin(&stranger)
+        .batch_approve_origins(call)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(answer.results[0].reason_code, "STUDENT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn records_are_sent_inside_the_schools_window_only() {
+    use qihang_proto::identity::v1::{GetOriginWindowRequest, UpdateOriginWindowRequest};
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let now = world.identity.clock.now().unix_timestamp();
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let window = UpdateOriginWindowRequest {
+        cohort: 2026,
+        open_time: time(now + 60),
+        close_time: time(now + 120),
+    };
+    let backwards = UpdateOriginWindowRequest {
+        close_time: time(now),
+        ..window
+    };
+    let mut school = world.origin(&world.staff);
+    assert_eq!(
+        school.update_origin_window(backwards).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
+    school.update_origin_window(window).await.unwrap();
+    assert_eq!(
+        reason(
+            &world
+                .origin(&student)
+                .submit_my_roster(submit())
+                .await
+                .unwrap_err()
+        ),
+        "WINDOW_CLOSED"
+    );
+    world.identity.clock.advance(time::Duration::seconds(90)).await;
+    sent(&world, &student).await;
+    let seen = world
+        .origin(&student)
+        .get_origin_window(GetOriginWindowRequest { cohort: 2026 })
+        .await
+        .unwrap();
+    assert_eq!(seen.into_inner().open_time, time(now + 60));
+}

@@ -1,0 +1,115 @@
+//! The same through RabbitMQ.
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use lapin::{Connection, ConnectionProperties, options::QueueDeleteOptions};
+use qihang_kit::{bus::Bus, consume::dead_letters, ids::Ids, testing::setting};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::messages::{Notes, ground, in_order, notes, publish, relay, subscribed, written};
+
+/// A service name of this test's own, and with it queues of its own.
+fn name() -> &'static str {
+    format!("ground_{}", Ids::random().new_id().simple()).leak()
+}
+
+async fn until(what: impl AsyncFn() -> bool) {
+    let all = async {
+        while !what().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+}
+
+async fn delete(queues: &[String]) {
+    let connection = Connection::connect(&setting("QIHANG_TEST_AMQP_URL"), ConnectionProperties::default())
+        .await
+        .unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    for queue in queues {
+        channel
+            .queue_delete(queue.as_str().into(), QueueDeleteOptions::default())
+            .await
+            .unwrap();
+    }
+}
+
+async fn noted(pool: &PgPool, consumer: &str) -> usize {
+    written(pool, consumer).await.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_come_through_in_order_once_and_refused_ones_are_kept() {
+    let db = ground().await;
+    let bus = Bus::open(&setting("QIHANG_TEST_AMQP_URL")).unwrap();
+    let (service, stop) = (name(), CancellationToken::new());
+    let reject = Arc::new(AtomicBool::new(true));
+    let subscriptions = [
+        subscribed(service, &db.pool, notes("steady")),
+        subscribed(
+            service,
+            &db.pool,
+            Notes {
+                stumble: true,
+                ..notes("stumbling")
+            },
+        ),
+        subscribed(
+            service,
+            &db.pool,
+            Notes {
+                reject,
+                ..notes("refusing")
+            },
+        ),
+    ];
+    let queues: Vec<String> = subscriptions.iter().map(|one| one.queue()).collect();
+    let readers: Vec<_> = subscriptions
+        .into_iter()
+        .filter_map(|one| bus.subscribe(one, &stop))
+        .collect();
+    assert!(bus.healthy().await);
+    // The queues must stand before the first message, or it has nowhere to go.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let aggregates: Vec<Uuid> = (0..5).map(|_| Ids::random().new_id()).collect();
+    for number in 0..6 {
+        for aggregate in &aggregates {
+            publish(&db.pool, *aggregate, number).await;
+        }
+    }
+    let relay = relay(&db, bus);
+    until(async || relay.run_once().await.unwrap() == 0).await;
+    until(async || noted(&db.pool, "steady").await == 30).await;
+    in_order(&written(&db.pool, "steady").await, &aggregates, 6);
+    let letters = async || dead_letters(&db.pool).await.unwrap();
+    let given_up = |letters: &[qihang_kit::consume::DeadLetter], name: &str| {
+        letters.iter().filter(|letter| letter.consumer == name).count()
+    };
+    until(async || given_up(&letters().await, "refusing") == 30).await;
+    until(async || noted(&db.pool, "stumbling").await + given_up(&letters().await, "stumbling") == 30).await;
+    stop.cancel();
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    delete(&queues).await;
+}
+
+#[tokio::test]
+async fn without_a_broker_messages_wait_in_the_outbox() {
+    let db = ground().await;
+    publish(&db.pool, Uuid::nil(), 1).await;
+    let relay = relay(&db, Bus::open("amqp://127.0.0.1:1/%2f").unwrap());
+    assert_eq!(relay.run_once().await.unwrap(), 0);
+    let waiting: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM outbox WHERE publish_time IS NULL AND attempts = 1")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+    assert_eq!(waiting, 1);
+}

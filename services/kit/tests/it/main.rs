@@ -1,0 +1,19 @@
+//! The kit from outside: a service behind its whole stack, in process and over TCP, on real servers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod amqp;
+mod cache;
+mod files;
+mod ground;
+mod idempotency;
+mod inprocess;
+mod messages;
+mod suite;
+mod tasks;
+mod tcp;
+mod trace;
