@@ -230,13 +230,21 @@ async fn walk(url: &str, folder: &Path, password: &str, students: u32) -> anyhow
     let outcome = demo::walk(url, &plan(password, fresh_run(), students), |step: Step| {
         number += 1;
         all += step.took;
-        say(&format!("{number:>3}  {:>8.2} s  {}  {}", step.took.as_secs_f64(), step.title, step.result));
+        say(&format!(
+            "{number:>3}  {:>8.2} s  {}  {}",
+            step.took.as_secs_f64(),
+            step.title,
+            step.result
+        ));
     })
     .await?;
     let path = keep(folder, &outcome)?;
     say(&format!("     {:>8.2} s  全部完成", all.as_secs_f64()));
     say(&format!("签章协议：{}", path.display()));
-    say(&format!("验证：{url}/v1/verifications/{}?code={}", outcome.serial, outcome.verify_code));
+    say(&format!(
+        "验证：{url}/v1/verifications/{}?code={}",
+        outcome.serial, outcome.verify_code
+    ));
     say(&logins(&outcome));
     Ok(())
 }

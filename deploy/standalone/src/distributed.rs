@@ -24,7 +24,15 @@ use crate::{
 };
 
 /// The services, in the order in which they start.
-pub const SERVICES: [&str; 7] = ["identity", "documents", "contracts", "jobs", "events", "interviews", "push"];
+pub const SERVICES: [&str; 7] = [
+    "identity",
+    "documents",
+    "contracts",
+    "jobs",
+    "events",
+    "interviews",
+    "push",
+];
 
 /// Sections of the settings that every service has: those variables of the environment are passed on.
 const PASSED_ON: [&str; 3] = ["QIHANG_TELEMETRY__", "QIHANG_LIMITS__", "QIHANG_RELAY__"];
@@ -92,7 +100,12 @@ pub async fn start(folder: &Path, secrets: &Secrets, options: &Options) -> anyho
     fs::create_dir_all(&logs)?;
     let servers = Servers::start(&folder.join("servers"), options.purpose).await?;
     for service in SERVICES {
-        own_schema(&servers.postgres, service, &secrets.password(&role_file(service))?).await?;
+        own_schema(
+            &servers.postgres,
+            service,
+            &secrets.password(&role_file(service))?,
+        )
+        .await?;
     }
     let ports = SERVICES
         .iter()
@@ -225,7 +238,11 @@ impl Unit {
 impl Ground<'_> {
     fn service(&self, service: &'static str, port: u16) -> anyhow::Result<Unit> {
         let side = free_port()?;
-        let database = format!("postgres://{}@127.0.0.1:{}/{NAME}", role(service), self.servers.postgres.port());
+        let database = format!(
+            "postgres://{}@127.0.0.1:{}/{NAME}",
+            role(service),
+            self.servers.postgres.port()
+        );
         let mut environment = self.shared();
         environment.extend(pairs([
             ("QIHANG_LISTEN", format!("127.0.0.1:{port}")),
@@ -282,15 +299,24 @@ impl Ground<'_> {
     /// What only one service wants to know.
     fn own(&self, service: &str) -> Vec<(String, String)> {
         let crypto = [
-            (format!("QIHANG_CRYPTO__KEYS__{}", CRYPTO_KEY.to_uppercase()), self.secrets.crypto_key.clone()),
-            ("QIHANG_CRYPTO__INDEX_KEY_FILE".to_owned(), self.secret("index-key")),
+            (
+                format!("QIHANG_CRYPTO__KEYS__{}", CRYPTO_KEY.to_uppercase()),
+                self.secrets.crypto_key.clone(),
+            ),
+            (
+                "QIHANG_CRYPTO__INDEX_KEY_FILE".to_owned(),
+                self.secret("index-key"),
+            ),
         ];
         match service {
             "identity" => {
                 let mut own = crypto.to_vec();
                 own.extend(pairs([
                     ("QIHANG_BOOTSTRAP__LOGIN", ADMINISTRATOR.to_owned()),
-                    ("QIHANG_BOOTSTRAP__PASSWORD_FILE", self.secret("bootstrap-password")),
+                    (
+                        "QIHANG_BOOTSTRAP__PASSWORD_FILE",
+                        self.secret("bootstrap-password"),
+                    ),
                 ]));
                 own
             }
@@ -313,14 +339,24 @@ impl Ground<'_> {
 async fn own_schema(postgres: &Postgres, service: &str, password: &str) -> anyhow::Result<()> {
     let mut server = PgConnection::connect(&postgres.url("postgres")).await?;
     let exists = "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)";
-    if !sqlx::query_scalar::<_, bool>(exists).bind(NAME).fetch_one(&mut server).await? {
-        sqlx::raw_sql("CREATE DATABASE qihang").execute(&mut server).await?;
+    if !sqlx::query_scalar::<_, bool>(exists)
+        .bind(NAME)
+        .fetch_one(&mut server)
+        .await?
+    {
+        sqlx::raw_sql("CREATE DATABASE qihang")
+            .execute(&mut server)
+            .await?;
     }
     server.close().await?;
     let mut database = PgConnection::connect(&postgres.url(NAME)).await?;
     let role = role(service);
     let known = "SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1)";
-    let verb = if sqlx::query_scalar::<_, bool>(known).bind(&role).fetch_one(&mut database).await? {
+    let verb = if sqlx::query_scalar::<_, bool>(known)
+        .bind(&role)
+        .fetch_one(&mut database)
+        .await?
+    {
         "ALTER"
     } else {
         "CREATE"
@@ -349,7 +385,10 @@ fn role_file(service: &str) -> String {
 }
 
 fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<(String, String)> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn free_address() -> anyhow::Result<SocketAddr> {

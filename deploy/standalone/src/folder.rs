@@ -29,7 +29,11 @@ impl DataFolder {
         if lock.try_lock().is_err() {
             let mut note = String::new();
             lock.read_to_string(&mut note)?;
-            let note = if note.is_empty() { "still starting" } else { note.trim() };
+            let note = if note.is_empty() {
+                "still starting"
+            } else {
+                note.trim()
+            };
             bail!("a suite is already running on {}: {note}", path.display());
         }
         lock.set_len(0)?;

@@ -2,14 +2,15 @@
 
 use std::{
     fs,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, chown},
     io::Write as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, chown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
+use qihang_kit::ids::Ids;
 use sha2::{Digest as _, Sha256};
 
 use crate::process::{Child, Program, Signal, User, find, free_port, is_root};
@@ -173,7 +174,7 @@ impl Home {
         match fs::read_to_string(&path) {
             Ok(password) if !password.is_empty() => Ok(password),
             _ => {
-                let password = hex::encode(rand::Rng::random::<[u8; 24]>(&mut rand::rng()));
+                let password = hex::encode(Ids::random().bytes::<24>());
                 let mut file = fs::OpenOptions::new()
                     .write(true)
                     .create(true)
@@ -218,15 +219,13 @@ impl Home {
         Ok(())
     }
 
-    async fn spawn(
-        &self,
-        programs: &Path,
-        data: &Path,
-        port: u16,
-        purpose: Use,
-    ) -> anyhow::Result<Child> {
+    async fn spawn(&self, programs: &Path, data: &Path, port: u16, purpose: Use) -> anyhow::Result<Child> {
         let sockets = self.folder.to_string_lossy();
-        let sockets = if sockets.len() <= SOCKET_PATH { &*sockets } else { "" };
+        let sockets = if sockets.len() <= SOCKET_PATH {
+            &*sockets
+        } else {
+            ""
+        };
         let mut settings = vec![
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
@@ -237,8 +236,13 @@ impl Home {
         ];
         if purpose == Use::Throwaway {
             settings.extend(
-                ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off"]
-                    .map(str::to_owned),
+                [
+                    "fsync=off",
+                    "full_page_writes=off",
+                    "synchronous_commit=off",
+                    "autovacuum=off",
+                ]
+                .map(str::to_owned),
             );
         }
         let mut arguments = vec!["-D".to_owned(), data.display().to_string()];
@@ -252,7 +256,14 @@ impl Home {
             .await
     }
 
-    fn program(&self, name: &str, programs: &Path, arguments: Vec<String>, log: PathBuf, stop: Signal) -> Program {
+    fn program(
+        &self,
+        name: &str,
+        programs: &Path,
+        arguments: Vec<String>,
+        log: PathBuf,
+        stop: Signal,
+    ) -> Program {
         Program {
             name: name.to_owned(),
             path: programs.join(name),

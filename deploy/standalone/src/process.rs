@@ -98,7 +98,7 @@ impl Program {
                     if started.send(Ok(child.id())).is_err() {
                         drop(child.kill());
                     }
-                    drop(end.send(child.wait().ok()));
+                    let _ = end.send(child.wait().ok());
                 }
                 Err(error) => drop(started.send(Err(error))),
             })?;
@@ -125,7 +125,9 @@ impl Program {
                         .arg(format!("--regid={}", user.gid))
                         .arg("--clear-groups");
                 }
-                command.args(["--pdeathsig", self.stop.name(), "--"]).arg(&self.path);
+                command
+                    .args(["--pdeathsig", self.stop.name(), "--"])
+                    .arg(&self.path);
                 command
             }
             None => Command::new(&self.path),
@@ -238,7 +240,13 @@ fn send(pid: u32, signal: Signal) {
 #[must_use]
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin"];
+    let more = [
+        "/usr/sbin",
+        "/usr/local/bin",
+        "/opt/homebrew/bin",
+        "/usr/bin",
+        "/bin",
+    ];
     std::env::split_paths(&path)
         .chain(more.iter().map(PathBuf::from))
         .map(|folder| folder.join(name))
@@ -250,7 +258,9 @@ pub fn find(name: &str) -> Option<PathBuf> {
 /// # Errors
 /// When none is.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
+        .local_addr()?
+        .port())
 }
 
 /// Whether this process is root.

@@ -8,11 +8,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
-use rand::Rng as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use qihang_kit::ids::Ids;
 
 /// The secrets that a suite needs.
 #[derive(Clone)]
@@ -91,16 +88,12 @@ fn kept(folder: &Path, name: &str, make: impl FnOnce() -> String) -> anyhow::Res
     }
 }
 
-fn random() -> [u8; 32] {
-    rand::rng().random()
-}
-
 fn key() -> String {
-    STANDARD.encode(random())
+    STANDARD.encode(Ids::random().bytes::<32>())
 }
 
 fn token() -> String {
-    URL_SAFE_NO_PAD.encode(random())
+    Ids::random().token(32)
 }
 
 #[cfg(test)]

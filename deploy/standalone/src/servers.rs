@@ -57,7 +57,11 @@ impl Servers {
     /// When a program is missing or a server does not come up; the message says which and how its log ends.
     pub async fn start(folder: &Path, purpose: Use) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let (postgres, redis, rabbit) = (folder.join("postgres"), folder.join("redis"), folder.join("rabbitmq"));
+        let (postgres, redis, rabbit) = (
+            folder.join("postgres"),
+            folder.join("redis"),
+            folder.join("rabbitmq"),
+        );
         let (postgres, redis, rabbit) = tokio::try_join!(
             Postgres::start(&postgres, purpose),
             Redis::start(&redis),
@@ -86,7 +90,15 @@ impl Redis {
         fs::create_dir_all(folder)?;
         let port = free_port()?;
         let arguments = [
-            "--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir",
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
             &folder.display().to_string(),
         ];
         let child = Program {
@@ -133,7 +145,9 @@ impl Rabbit {
         let mapper = Program {
             name: "epmd".to_owned(),
             path: mapper,
-            arguments: ["-port", &mapper_port.to_string(), "-address", "127.0.0.1"].map(str::to_owned).to_vec(),
+            arguments: ["-port", &mapper_port.to_string(), "-address", "127.0.0.1"]
+                .map(str::to_owned)
+                .to_vec(),
             environment: Vec::new(),
             hidden_prefix: None,
             log: folder.join("epmd.log"),
@@ -174,15 +188,23 @@ impl Rabbit {
 
 /// The server's own start script: Debian's wrapper in the PATH insists on a user of its own.
 fn server() -> Option<PathBuf> {
-    let below = |root: &Path| Some(root.join("usr/lib/rabbitmq/bin/rabbitmq-server")).filter(|path| path.exists());
-    below(Path::new("/")).or_else(|| {
-        // Unpacked without root: beside the port mapper, which is then in the PATH.
-        let mapper = find("epmd")?;
-        mapper.ancestors().find_map(below)
-    }).or_else(|| find("rabbitmq-server"))
+    let below =
+        |root: &Path| Some(root.join("usr/lib/rabbitmq/bin/rabbitmq-server")).filter(|path| path.exists());
+    below(Path::new("/"))
+        .or_else(|| {
+            // Unpacked without root: beside the port mapper, which is then in the PATH.
+            let mapper = find("epmd")?;
+            mapper.ancestors().find_map(below)
+        })
+        .or_else(|| find("rabbitmq-server"))
 }
 
-fn environment(folder: &Path, port: u16, mapper_port: u16, cluster_port: u16) -> anyhow::Result<Vec<(String, String)>> {
+fn environment(
+    folder: &Path,
+    port: u16,
+    mapper_port: u16,
+    cluster_port: u16,
+) -> anyhow::Result<Vec<(String, String)>> {
     let path = |name: &str| folder.join(name).display().to_string();
     let configuration = format!(
         "listeners.tcp.1 = 127.0.0.1:{port}\n\
@@ -207,7 +229,10 @@ fn environment(folder: &Path, port: u16, mapper_port: u16, cluster_port: u16) ->
         ("RABBITMQ_CONF_ENV_FILE", path("none")),
         ("RABBITMQ_ADVANCED_CONFIG_FILE", path("none.config")),
         ("RABBITMQ_DIST_PORT", cluster_port.to_string()),
-        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}".to_owned()),
+        (
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+            "+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}".to_owned(),
+        ),
         ("ERL_EPMD_PORT", mapper_port.to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
         // Makes the start script become the node itself, so that signals reach it.

@@ -68,7 +68,12 @@ struct Settings<'a> {
 ///
 /// # Errors
 /// When PostgreSQL is missing or a part does not start; the message says which.
-pub async fn start(folder: &Path, secrets: &Secrets, options: Options, metrics: Metrics) -> anyhow::Result<Running> {
+pub async fn start(
+    folder: &Path,
+    secrets: &Secrets,
+    options: Options,
+    metrics: Metrics,
+) -> anyhow::Result<Running> {
     let outside = common(&options.settings)?;
     let postgres = if outside.database.url.is_empty() {
         Some(Postgres::start(&folder.join("postgres"), options.purpose).await?)
@@ -139,7 +144,9 @@ impl Running {
     /// Stops in order: the edge, the services with what they have in hand, the database.
     pub async fn stop(self) {
         self.stop.cancel();
-        if !self.gateway.is_finished() && let Err(error) = self.gateway.await {
+        if !self.gateway.is_finished()
+            && let Err(error) = self.gateway.await
+        {
             tracing::warn!(%error, "the gateway did not end well");
         }
         self.suite.shutdown().await;
@@ -232,7 +239,11 @@ where
 
 impl Settings<'_> {
     /// Embedded defaults, then what this machine gives, then the environment, then the options.
-    fn load<C: DeserializeOwned>(&self, defaults: &str, own: &[(String, String)]) -> anyhow::Result<Loaded<C>> {
+    fn load<C: DeserializeOwned>(
+        &self,
+        defaults: &str,
+        own: &[(String, String)],
+    ) -> anyhow::Result<Loaded<C>> {
         let mut loader = Loader::new(defaults)?
             .set("database.url", self.database.clone())?
             .set("auth.service_secret", self.secrets.service.clone())?
@@ -251,7 +262,10 @@ impl Settings<'_> {
 
     fn crypto(&self) -> Vec<(String, String)> {
         vec![
-            (format!("crypto.keys.{CRYPTO_KEY}"), self.secrets.crypto_key.clone()),
+            (
+                format!("crypto.keys.{CRYPTO_KEY}"),
+                self.secrets.crypto_key.clone(),
+            ),
             ("crypto.index_key".to_owned(), self.secrets.index_key.clone()),
         ]
     }
@@ -259,7 +273,10 @@ impl Settings<'_> {
     fn bootstrap(&self) -> Vec<(String, String)> {
         vec![
             ("bootstrap.login".to_owned(), ADMINISTRATOR.to_owned()),
-            ("bootstrap.password".to_owned(), self.secrets.bootstrap_password.clone()),
+            (
+                "bootstrap.password".to_owned(),
+                self.secrets.bootstrap_password.clone(),
+            ),
         ]
     }
 
@@ -277,7 +294,9 @@ async fn prepared(postgres: &Postgres) -> anyhow::Result<String> {
         .fetch_one(&mut connection)
         .await?;
     if !exists {
-        sqlx::raw_sql("CREATE DATABASE qihang").execute(&mut connection).await?;
+        sqlx::raw_sql("CREATE DATABASE qihang")
+            .execute(&mut connection)
+            .await?;
     }
     connection.close().await?;
     Ok(postgres.url(NAME))

@@ -59,11 +59,14 @@ pub(crate) fn party_word(party: Party) -> &'static str {
 
 impl By<'_> {
     fn actor(&self) -> Result<agreement::Actor, Error> {
-        Ok(self.principal.map_or(Ok(agreement::Actor::System), scope::actor)?)
+        Ok(self
+            .principal
+            .map_or(Ok(agreement::Actor::System), scope::actor)?)
     }
 
     fn role(&self) -> &'static str {
-        self.principal.map_or("SYSTEM", |principal| principal.role.as_str())
+        self.principal
+            .map_or("SYSTEM", |principal| principal.role.as_str())
     }
 
     fn name(&self) -> &str {
@@ -77,7 +80,9 @@ impl By<'_> {
 
 /// Locks an agreement in the actor's scope.
 pub(crate) async fn load(conn: &mut PgConnection, id: Uuid, by: &By<'_>) -> Result<Record, Error> {
-    agreements::lock(conn, id, &by.scope()?).await?.ok_or(Error::NotFound)
+    agreements::lock(conn, id, &by.scope()?)
+        .await?
+        .ok_or(Error::NotFound)
 }
 
 /// Decides a command on a locked agreement and saves all that follows, in the caller's transaction.
@@ -118,9 +123,14 @@ async fn move_slot(
     decision: &Decision,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(command) = decision.slot else { return Ok(()) };
+    let Some(command) = decision.slot else {
+        return Ok(());
+    };
     let slot = slots::lock(&mut *conn, record.student_id, record.cohort).await?;
-    let reference = Reference { kind: Kind::Online, id: record.rules.id };
+    let reference = Reference {
+        kind: Kind::Online,
+        id: record.rules.id,
+    };
     let next = slot::decide(slot, command, reference)?;
     slots::save(conn, record.student_id, record.cohort, next, now).await
 }
@@ -147,11 +157,17 @@ fn take_over(
         "accept" | "confirmAmendment" => places(app, record, with)?,
         "approve" => record.effective_time = Some(now),
         "requestCancel" => record.cancel_reason.clone_from(&with.reason),
-        "decline" | "withdraw" | "reject" | "refuseAmendment" | "amend" => record.reason.clone_from(&with.reason),
+        "decline" | "withdraw" | "reject" | "refuseAmendment" | "amend" => {
+            record.reason.clone_from(&with.reason)
+        }
         _ => {}
     }
     if decision.event == "accept" {
-        record.serial = Some(serial::serial(record.cohort, &record.school_code, app.ctx.ids.bytes()));
+        record.serial = Some(serial::serial(
+            record.cohort,
+            &record.school_code,
+            app.ctx.ids.bytes(),
+        ));
         record.verify_code = Some(serial::code(app.ctx.ids.bytes()));
     }
     Ok(())
@@ -159,8 +175,18 @@ fn take_over(
 
 /// What the student signed: the places, and the student as identity knows them at that moment.
 fn places(app: &App, record: &mut Record, with: &With) -> Result<(), Error> {
-    record.archive = with.archive.as_ref().map(serde_json::to_value).transpose().map_err(Error::Json)?;
-    record.household = with.household.as_ref().map(serde_json::to_value).transpose().map_err(Error::Json)?;
+    record.archive = with
+        .archive
+        .as_ref()
+        .map(serde_json::to_value)
+        .transpose()
+        .map_err(Error::Json)?;
+    record.household = with
+        .household
+        .as_ref()
+        .map(serde_json::to_value)
+        .transpose()
+        .map_err(Error::Json)?;
     if let Some(student) = &with.student {
         record.student_sealed = party::seal(&app.sealer, record.rules.id, student)?;
     }
@@ -175,7 +201,9 @@ async fn sign(
     by: &By<'_>,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(principal) = by.principal else { return Ok(()) };
+    let Some(principal) = by.principal else {
+        return Ok(());
+    };
     let signature = Signature {
         agreement_id: record.rules.id,
         revision,
@@ -228,5 +256,8 @@ pub(crate) async fn publish(
 }
 
 fn address(by: &By<'_>) -> String {
-    by.caller.address.map(|address| address.to_string()).unwrap_or_default()
+    by.caller
+        .address
+        .map(|address| address.to_string())
+        .unwrap_or_default()
 }

@@ -105,7 +105,10 @@ impl From<Error> for Fault {
             ),
             Error::NotReofferable(state) => Self::precondition(
                 "INVALID_TRANSITION",
-                format!("当前状态为“{}”，不能重新发出；被拒绝、过期、撤回或审核不通过后才可以", state.text()),
+                format!(
+                    "当前状态为“{}”，不能重新发出；被拒绝、过期、撤回或审核不通过后才可以",
+                    state.text()
+                ),
             )
             .with("from", state.as_str()),
             Error::StudentNotFound => Self::invalid(
@@ -113,30 +116,38 @@ impl From<Error> for Fault {
                 "STUDENT_NOT_FOUND",
                 "没有找到这名学生，请核对学校、学号和姓名是否与学生本人提供的一致",
             ),
-            Error::EmployerNotApproved => {
-                Self::precondition("EMPLOYER_NOT_APPROVED", "单位尚未通过入驻审核或已停用，不能发出签约邀请")
-            }
-            Error::MemberMayNotSign => {
-                Self::permission_denied("MEMBER_MAY_NOT_SIGN", "您没有代表单位签约的权限，请联系本单位管理员")
-            }
+            Error::EmployerNotApproved => Self::precondition(
+                "EMPLOYER_NOT_APPROVED",
+                "单位尚未通过入驻审核或已停用，不能发出签约邀请",
+            ),
+            Error::MemberMayNotSign => Self::permission_denied(
+                "MEMBER_MAY_NOT_SIGN",
+                "您没有代表单位签约的权限，请联系本单位管理员",
+            ),
             Error::UnknownCode(field, label) => {
                 Self::invalid(field, "CODE_UNKNOWN", format!("{label}不在代码表中，请重新选择"))
             }
-            Error::DocumentNotReady => Self::precondition("DOCUMENT_NOT_READY", "正在生成签章文件，请几秒后再下载")
-                .retry_after(std::time::Duration::from_secs(2)),
-            Error::NoDocument(state) => {
-                Self::precondition("NO_DOCUMENT", format!("当前状态为“{}”，没有可下载的协议书", state.text()))
+            Error::DocumentNotReady => {
+                Self::precondition("DOCUMENT_NOT_READY", "正在生成签章文件，请几秒后再下载")
+                    .retry_after(std::time::Duration::from_secs(2))
             }
+            Error::NoDocument(state) => Self::precondition(
+                "NO_DOCUMENT",
+                format!("当前状态为“{}”，没有可下载的协议书", state.text()),
+            ),
             Error::NotVerified => Self::not_found("NOT_VERIFIED", "编号或验证码不正确，未查到相应的协议"),
             Error::BadFile => Self::invalid("body", "FILE_INVALID", "请上传不超过 10 MB 的 PDF 文件"),
-            Error::PeerAway("identity") => {
-                Self::unavailable("IDENTITY_UNAVAILABLE", "暂时无法核实信息，操作没有进行，请稍后再试")
-            }
+            Error::PeerAway("identity") => Self::unavailable(
+                "IDENTITY_UNAVAILABLE",
+                "暂时无法核实信息，操作没有进行，请稍后再试",
+            ),
             Error::PeerAway(_) => Self::unavailable("PEER_UNAVAILABLE", "所依赖的服务暂时不可用，请稍后再试"),
             Error::Stale(Stale) => etag::conflict(),
             Error::Fault(fault) => fault,
             Error::Database(error) => Self::database(error),
-            error @ (Error::Inconsistent { .. } | Error::Crypto(_) | Error::Json(_)) => Self::internal(&error),
+            error @ (Error::Inconsistent { .. } | Error::Crypto(_) | Error::Json(_)) => {
+                Self::internal(&error)
+            }
         }
     }
 }
@@ -150,10 +161,12 @@ impl From<Error> for Status {
 fn refused(refusal: &Refusal) -> Fault {
     let (reason, message) = (refusal.reason(), refusal.message());
     match refusal {
-        Refusal::Transition { from, event } => {
-            Fault::precondition(reason, message).with("from", from.as_str()).with("event", *event)
+        Refusal::Transition { from, event } => Fault::precondition(reason, message)
+            .with("from", from.as_str())
+            .with("event", *event),
+        Refusal::RevisionChanged { current } => {
+            Fault::aborted(reason, message).with("revision", current.to_string())
         }
-        Refusal::RevisionChanged { current } => Fault::aborted(reason, message).with("revision", current.to_string()),
         Refusal::NotYourLevel | Refusal::NotYourTurn => Fault::precondition(reason, message),
         _ => match refusal.field() {
             Some(field) => Fault::invalid(field, reason, message),

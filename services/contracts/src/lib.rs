@@ -56,5 +56,10 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
         .add_service(AgreementReviewServiceServer::new(rpc::Reviews(app.clone())))
         .add_service(VerificationServiceServer::new(rpc::Verifications(app.clone())))
         .add_service(DestinationServiceServer::new(rpc::Destinations(app.clone())));
-    Ok(Service { name: NAME, routes, consumers: consumers::all(&app), tasks: tasks::all(&app) })
+    Ok(Service {
+        name: NAME,
+        routes,
+        consumers: consumers::all(&app),
+        tasks: tasks::all(&app),
+    })
 }

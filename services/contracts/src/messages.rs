@@ -18,7 +18,9 @@ fn key(event: &str) -> Option<&'static str> {
         "accept" => "contracts.agreement.accepted.v1",
         "amend" => "contracts.agreement.amended.v1",
         "confirmAmendment" => "contracts.agreement.amendment_confirmed.v1",
-        "refuseAmendment" | "takeBackAmendment" | "amendmentTimeout" => "contracts.agreement.amendment_refused.v1",
+        "refuseAmendment" | "takeBackAmendment" | "amendmentTimeout" => {
+            "contracts.agreement.amendment_refused.v1"
+        }
         "requestCancel" => "contracts.agreement.cancel_requested.v1",
         "agreeCancel" => "contracts.agreement.cancelled.v1",
         "passLevel" => "contracts.agreement.level_passed.v1",

@@ -22,8 +22,15 @@ use crate::{
 };
 
 /// Everything the template wants of one revision.
-pub(crate) async fn data(app: &App, conn: &mut PgConnection, record: &Record, revision: i32) -> Result<Struct, Error> {
-    let terms = revisions::terms(&mut *conn, record.rules.id, revision).await?.ok_or(Error::RevisionNotFound)?;
+pub(crate) async fn data(
+    app: &App,
+    conn: &mut PgConnection,
+    record: &Record,
+    revision: i32,
+) -> Result<Struct, Error> {
+    let terms = revisions::terms(&mut *conn, record.rules.id, revision)
+        .await?
+        .ok_or(Error::RevisionNotFound)?;
     let student = party::open(&app.sealer, record.rules.id, &record.student_sealed)?;
     let signatures = revisions::signatures(&mut *conn, record.rules.id, revision).await?;
     let decisions = decisions(&mut *conn, record, revision).await?;
@@ -32,10 +39,16 @@ pub(crate) async fn data(app: &App, conn: &mut PgConnection, record: &Record, re
     let verify_url = if serial.is_empty() {
         String::new()
     } else {
-        format!("{}/v1/verifications/{serial}?code={code}", app.config.signing.public_url.trim_end_matches('/'))
+        format!(
+            "{}/v1/verifications/{serial}?code={code}",
+            app.config.signing.public_url.trim_end_matches('/')
+        )
     };
-    let signatures =
-        signatures.iter().map(|signed| signature(signed, &student.name, record)).chain(decisions).collect();
+    let signatures = signatures
+        .iter()
+        .map(|signed| signature(signed, &student.name, record))
+        .chain(decisions)
+        .collect();
     Ok(object([
         ("serial", text(serial)),
         ("verify_url", text(verify_url)),
@@ -47,7 +60,12 @@ pub(crate) async fn data(app: &App, conn: &mut PgConnection, record: &Record, re
         ("student", person(&student)),
         ("school", school(record)),
         ("terms", conditions(&terms)),
-        ("signatures", Value { kind: Some(Kind::ListValue(ListValue { values: signatures })) }),
+        (
+            "signatures",
+            Value {
+                kind: Some(Kind::ListValue(ListValue { values: signatures })),
+            },
+        ),
     ]))
 }
 
@@ -90,8 +108,22 @@ fn signature(signed: &Signed, student: &str, record: &Record) -> Value {
     let by_employer = signed.party == "EMPLOYER";
     entry([
         ("party", text(&signed.party)),
-        ("name", text(if by_employer { employer.name } else { student.to_owned() })),
-        ("handler", text(if by_employer { signed.signer.clone() } else { String::new() })),
+        (
+            "name",
+            text(if by_employer {
+                employer.name
+            } else {
+                student.to_owned()
+            }),
+        ),
+        (
+            "handler",
+            text(if by_employer {
+                signed.signer.clone()
+            } else {
+                String::new()
+            }),
+        ),
         ("opinion", text(if by_employer { "" } else { "同意应约" })),
         ("time", text(moment(signed.create_time))),
         ("hash", text(hex::encode(&signed.hash))),
@@ -151,7 +183,12 @@ fn school(record: &Record) -> Value {
 fn archive(record: &Record, terms: &Terms) -> Value {
     let place = view::archive(record, terms).unwrap_or_default();
     entry([
-        ("accepted", Value { kind: Some(Kind::BoolValue(terms.accepts_archive)) }),
+        (
+            "accepted",
+            Value {
+                kind: Some(Kind::BoolValue(terms.accepts_archive)),
+            },
+        ),
         ("receiver", text(place.receiver)),
         ("address", text(place.address)),
         ("postcode", text(place.postcode)),
@@ -163,7 +200,12 @@ fn archive(record: &Record, terms: &Terms) -> Value {
 fn household(record: &Record, terms: &Terms) -> Value {
     let place = view::household(record, terms).unwrap_or_default();
     entry([
-        ("accepted", Value { kind: Some(Kind::BoolValue(terms.accepts_household)) }),
+        (
+            "accepted",
+            Value {
+                kind: Some(Kind::BoolValue(terms.accepts_household)),
+            },
+        ),
         ("address", text(place.address)),
     ])
 }
@@ -172,7 +214,10 @@ fn conditions(terms: &Terms) -> Value {
     let region = codes::region_path(&terms.work_region_code);
     entry([
         ("position", text(&terms.position)),
-        ("job_type", text(codes::name("job_category_moe", &terms.job_category_code).unwrap_or_default())),
+        (
+            "job_type",
+            text(codes::name("job_category_moe", &terms.job_category_code).unwrap_or_default()),
+        ),
         ("work_place", text(format!("{region}{}", terms.work_address))),
         ("period", text(months(terms.contract_months, "无固定期限"))),
         ("probation", text(months(terms.probation_months, "无"))),
@@ -198,11 +243,19 @@ fn months(number: u32, none: &str) -> String {
 }
 
 fn years(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("{text} 年") }
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("{text} 年")
+    }
 }
 
 fn yuan(amount: u32, per: &str) -> String {
-    if amount == 0 { "无".to_owned() } else { format!("{per}{amount} 元") }
+    if amount == 0 {
+        "无".to_owned()
+    } else {
+        format!("{per}{amount} 元")
+    }
 }
 
 /// `2026-07-15` as `2026年7月15日`; anything else as it is.
@@ -222,19 +275,30 @@ fn month(text: &str) -> String {
 
 fn moment(time: OffsetDateTime) -> String {
     let shanghai = time.to_offset(time::UtcOffset::from_hms(8, 0, 0).unwrap_or(time::UtcOffset::UTC));
-    shanghai.format(format_description!("[year]-[month]-[day] [hour]:[minute]")).unwrap_or_default()
+    shanghai
+        .format(format_description!("[year]-[month]-[day] [hour]:[minute]"))
+        .unwrap_or_default()
 }
 
 fn text(text: impl Into<String>) -> Value {
-    Value { kind: Some(Kind::StringValue(text.into())) }
+    Value {
+        kind: Some(Kind::StringValue(text.into())),
+    }
 }
 
 fn object<const N: usize>(fields: [(&str, Value); N]) -> Struct {
-    Struct { fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() }
+    Struct {
+        fields: fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    }
 }
 
 fn entry<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    Value { kind: Some(Kind::StructValue(object(fields))) }
+    Value {
+        kind: Some(Kind::StructValue(object(fields))),
+    }
 }
 
 #[cfg(test)]

@@ -122,12 +122,16 @@ impl From<DirectorySchool> for School {
 /// Seals the student for one agreement; the bytes open under no other.
 pub(crate) fn seal(sealer: &Sealer, agreement: Uuid, student: &Student) -> Result<Vec<u8>, Error> {
     let plain = serde_json::to_vec(student).map_err(Error::Json)?;
-    sealer.seal(&plain, aad(agreement).as_bytes()).map_err(Error::Crypto)
+    sealer
+        .seal(&plain, aad(agreement).as_bytes())
+        .map_err(Error::Crypto)
 }
 
 /// Opens the student of an agreement.
 pub(crate) fn open(sealer: &Sealer, agreement: Uuid, sealed: &[u8]) -> Result<Student, Error> {
-    let plain = sealer.open(sealed, aad(agreement).as_bytes()).map_err(Error::Crypto)?;
+    let plain = sealer
+        .open(sealed, aad(agreement).as_bytes())
+        .map_err(Error::Crypto)?;
     serde_json::from_slice(&plain).map_err(Error::Json)
 }
 

@@ -3,12 +3,13 @@
 use qihang_kit::Context;
 use qihang_proto::{
     documents::v1::{
-        IssueDocumentRequest, IssuedDocument, RenderFormat, RenderRequest, VerifySealRequest, VerifySealResponse,
-        render_service_client::RenderServiceClient,
+        IssueDocumentRequest, IssuedDocument, RenderFormat, RenderRequest, VerifySealRequest,
+        VerifySealResponse, render_service_client::RenderServiceClient,
     },
     identity::v1::{
-        BatchGetEmployersRequest, BatchGetSchoolsRequest, BatchGetStudentsRequest, DirectoryEmployer, DirectorySchool,
-        DirectoryStudent, FindStudentRequest, directory_service_client::DirectoryServiceClient,
+        BatchGetEmployersRequest, BatchGetSchoolsRequest, BatchGetStudentsRequest, DirectoryEmployer,
+        DirectorySchool, DirectoryStudent, FindStudentRequest,
+        directory_service_client::DirectoryServiceClient,
     },
 };
 use tonic::{Code, Status};
@@ -20,7 +21,10 @@ use crate::error::Error;
 const MAX_REPLY: usize = 16 * 1024 * 1024;
 
 /// The student that an employer names.
-pub(crate) async fn find_student(ctx: &Context, request: FindStudentRequest) -> Result<DirectoryStudent, Error> {
+pub(crate) async fn find_student(
+    ctx: &Context,
+    request: FindStudentRequest,
+) -> Result<DirectoryStudent, Error> {
     let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
     match client.find_student(request).await {
         Ok(reply) => Ok(reply.into_inner()),
@@ -32,26 +36,53 @@ pub(crate) async fn find_student(ctx: &Context, request: FindStudentRequest) -> 
 /// A student as identity knows them now.
 pub(crate) async fn student(ctx: &Context, id: Uuid) -> Result<DirectoryStudent, Error> {
     let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
-    let request = BatchGetStudentsRequest { ids: vec![id.to_string()] };
-    let reply = client.batch_get_students(request).await.map_err(|status| away("identity", &status))?;
-    reply.into_inner().students.into_iter().next().ok_or(Error::StudentNotFound)
+    let request = BatchGetStudentsRequest {
+        ids: vec![id.to_string()],
+    };
+    let reply = client
+        .batch_get_students(request)
+        .await
+        .map_err(|status| away("identity", &status))?;
+    reply
+        .into_inner()
+        .students
+        .into_iter()
+        .next()
+        .ok_or(Error::StudentNotFound)
 }
 
 /// An employer, which must be admitted.
 pub(crate) async fn employer(ctx: &Context, id: Uuid) -> Result<DirectoryEmployer, Error> {
     let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
-    let request = BatchGetEmployersRequest { ids: vec![id.to_string()] };
-    let reply = client.batch_get_employers(request).await.map_err(|status| away("identity", &status))?;
+    let request = BatchGetEmployersRequest {
+        ids: vec![id.to_string()],
+    };
+    let reply = client
+        .batch_get_employers(request)
+        .await
+        .map_err(|status| away("identity", &status))?;
     let employer = reply.into_inner().employers.into_iter().next();
-    employer.filter(|employer| employer.state == "APPROVED").ok_or(Error::EmployerNotApproved)
+    employer
+        .filter(|employer| employer.state == "APPROVED")
+        .ok_or(Error::EmployerNotApproved)
 }
 
 /// A school.
 pub(crate) async fn school(ctx: &Context, code: &str) -> Result<DirectorySchool, Error> {
     let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
-    let request = BatchGetSchoolsRequest { codes: vec![code.to_owned()] };
-    let reply = client.batch_get_schools(request).await.map_err(|status| away("identity", &status))?;
-    reply.into_inner().schools.into_iter().next().ok_or(Error::PeerAway("identity"))
+    let request = BatchGetSchoolsRequest {
+        codes: vec![code.to_owned()],
+    };
+    let reply = client
+        .batch_get_schools(request)
+        .await
+        .map_err(|status| away("identity", &status))?;
+    reply
+        .into_inner()
+        .schools
+        .into_iter()
+        .next()
+        .ok_or(Error::PeerAway("identity"))
 }
 
 /// Draws a document without keeping it.
@@ -68,7 +99,10 @@ pub(crate) async fn render(
         format: format.into(),
         watermark: watermark.to_owned(),
     };
-    let reply = documents(ctx).render(request).await.map_err(|status| away("documents", &status))?;
+    let reply = documents(ctx)
+        .render(request)
+        .await
+        .map_err(|status| away("documents", &status))?;
     Ok(reply.into_inner().pages)
 }
 
@@ -79,8 +113,10 @@ pub(crate) async fn issue(ctx: &Context, request: IssueDocumentRequest) -> Resul
 
 /// Checks the seal of a file.
 pub(crate) async fn verify_seal(ctx: &Context, pdf: Vec<u8>) -> Result<VerifySealResponse, Error> {
-    let reply = documents(ctx).verify_seal(VerifySealRequest { pdf: pdf.into() }).await;
-    reply.map(tonic::Response::into_inner).map_err(|status| away("documents", &status))
+    let reply = documents(ctx).verify_seal(VerifySealRequest { pdf }).await;
+    reply
+        .map(tonic::Response::into_inner)
+        .map_err(|status| away("documents", &status))
 }
 
 fn documents(ctx: &Context) -> RenderServiceClient<qihang_kit::client::ServiceChannel> {

@@ -1,6 +1,9 @@
 //! Whose agreements a caller may see; every query is told.
 
-use qihang_kit::{auth::{Principal, Role}, status::Fault};
+use qihang_kit::{
+    auth::{Principal, Role},
+    status::Fault,
+};
 use uuid::Uuid;
 
 use crate::domain::agreement::{Actor, Level, Party};
@@ -23,9 +26,18 @@ impl Scope {
     /// The caller's.
     pub(crate) fn of(principal: &Principal) -> Result<Self, Fault> {
         let scope = match principal.role {
-            Role::Student => Self { student_id: Some(need(principal.student_id)?), ..Self::default() },
-            Role::Employer => Self { employer_id: Some(need(principal.employer_id)?), ..Self::default() },
-            Role::School => Self { school_code: Some(need(principal.school_code.clone())?), ..Self::default() },
+            Role::Student => Self {
+                student_id: Some(need(principal.student_id)?),
+                ..Self::default()
+            },
+            Role::Employer => Self {
+                employer_id: Some(need(principal.employer_id)?),
+                ..Self::default()
+            },
+            Role::School => Self {
+                school_code: Some(need(principal.school_code.clone())?),
+                ..Self::default()
+            },
             Role::Department => Self {
                 school_code: Some(need(principal.school_code.clone())?),
                 department: Some(need(principal.department.clone())?),
@@ -42,8 +54,14 @@ pub(crate) fn actor(principal: &Principal) -> Result<Actor, Fault> {
     match principal.role {
         Role::Student => Ok(Actor::Party(Party::Student)),
         Role::Employer => Ok(Actor::Party(Party::Employer)),
-        Role::School => Ok(Actor::Reviewer { level: Level::School, account: principal.account_id }),
-        Role::Department => Ok(Actor::Reviewer { level: Level::Department, account: principal.account_id }),
+        Role::School => Ok(Actor::Reviewer {
+            level: Level::School,
+            account: principal.account_id,
+        }),
+        Role::Department => Ok(Actor::Reviewer {
+            level: Level::Department,
+            account: principal.account_id,
+        }),
         Role::Province | Role::Service => Err(denied()),
     }
 }

@@ -52,7 +52,9 @@ pub(crate) fn agreement(
         expire_time: rules.expire_time.map(timestamp),
         amend_deadline: rules.amend_deadline.map(timestamp),
         archive: archive(record, terms).map(archive_to_proto),
-        household: household(record, terms).map(|place| proto::Household { address: place.address }),
+        household: household(record, terms).map(|place| proto::Household {
+            address: place.address,
+        }),
         cancel_request: rules.cancelling(around.now).map(|cancel| proto::CancelRequest {
             requester: crate::act::party_word(cancel.by).to_owned(),
             reason: record.cancel_reason.clone(),
@@ -62,7 +64,11 @@ pub(crate) fn agreement(
         claim_expire_time: rules.claimed(around.now).map(|claim| timestamp(claim.until)),
         document_ready: record.file_id.is_some(),
         document_sha256: record.document_sha256.clone().unwrap_or_default(),
-        verify_code: record.verify_code.clone().filter(|_| parties_and_school).unwrap_or_default(),
+        verify_code: record
+            .verify_code
+            .clone()
+            .filter(|_| parties_and_school)
+            .unwrap_or_default(),
         reason: record.reason.clone(),
         supersedes_id: record.supersedes_id.map(|id| id.to_string()).unwrap_or_default(),
         waiting_for: rules.waiting_for().to_owned(),
@@ -71,7 +77,11 @@ pub(crate) fn agreement(
         create_time: Some(timestamp(record.create_time)),
         update_time: Some(timestamp(record.update_time)),
         actions: actions(rules, viewer, around)?,
-        hints: if viewer.role == Role::Employer { hints(terms) } else { Vec::new() },
+        hints: if viewer.role == Role::Employer {
+            hints(terms)
+        } else {
+            Vec::new()
+        },
     })
 }
 
@@ -116,7 +126,11 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
     };
     let commands: &[Command] = match viewer.role {
         Role::Student => &[
-            Command::Accept { signing, slot: around.slot, origin_approved: around.origin_approved },
+            Command::Accept {
+                signing,
+                slot: around.slot,
+                origin_approved: around.origin_approved,
+            },
             Command::Decline,
             Command::ConfirmAmendment { signing },
             Command::RefuseAmendment,
@@ -126,7 +140,9 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
         ],
         Role::Employer => &[
             Command::Update,
-            Command::Send { expire_time: around.now },
+            Command::Send {
+                expire_time: around.now,
+            },
             Command::Edit { expire_time: None },
             Command::Withdraw,
             Command::Amend,
@@ -137,17 +153,23 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
         ],
         Role::School | Role::Department => &[
             Command::ClaimReview,
-            Command::Approve { revision: rules.signed_revision },
-            Command::Reject { revision: rules.signed_revision },
+            Command::Approve {
+                revision: rules.signed_revision,
+            },
+            Command::Reject {
+                revision: rules.signed_revision,
+            },
         ],
         Role::Province | Role::Service => &[],
     };
     let mut actions: Vec<Action> = commands
         .iter()
-        .map(|command| match agreement::decide(rules, *command, actor, around.now) {
-            Ok(_) => action(command.name(), None),
-            Err(refusal) => action(command.name(), Some((refusal.reason(), refusal.message()))),
-        })
+        .map(
+            |command| match agreement::decide(rules, *command, actor, around.now) {
+                Ok(_) => action(command.name(), None),
+                Err(refusal) => action(command.name(), Some((refusal.reason(), refusal.message()))),
+            },
+        )
         .collect();
     if viewer.role == Role::Employer && reofferable(rules.state) {
         actions.push(action("reoffer", None));
@@ -157,12 +179,22 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
 
 /// States from which an employer may offer again.
 pub(crate) fn reofferable(state: State) -> bool {
-    matches!(state, State::Declined | State::Expired | State::Withdrawn | State::SchoolRejected)
+    matches!(
+        state,
+        State::Declined | State::Expired | State::Withdrawn | State::SchoolRejected
+    )
 }
 
 fn action(name: &str, refusal: Option<(&str, String)>) -> Action {
-    let (reason_code, reason) = refusal.map(|(code, text)| (code.to_owned(), text)).unwrap_or_default();
-    Action { name: name.to_owned(), allowed: reason_code.is_empty(), reason_code, reason }
+    let (reason_code, reason) = refusal
+        .map(|(code, text)| (code.to_owned(), text))
+        .unwrap_or_default();
+    Action {
+        name: name.to_owned(),
+        allowed: reason_code.is_empty(),
+        reason_code,
+        reason,
+    }
 }
 
 fn hints(terms: &Terms) -> Vec<proto::TermsHint> {
@@ -178,12 +210,20 @@ fn hints(terms: &Terms) -> Vec<proto::TermsHint> {
 
 /// Who receives the file: the employer's place, or the one the student named.
 pub(crate) fn archive(record: &Record, terms: &Terms) -> Option<Archive> {
-    if terms.accepts_archive { Some(terms.archive.clone()) } else { record.archive.as_ref().map(party::read) }
+    if terms.accepts_archive {
+        Some(terms.archive.clone())
+    } else {
+        record.archive.as_ref().map(party::read)
+    }
 }
 
 /// Where the registration goes, likewise.
 pub(crate) fn household(record: &Record, terms: &Terms) -> Option<Household> {
-    if terms.accepts_household { Some(terms.household.clone()) } else { record.household.as_ref().map(party::read) }
+    if terms.accepts_household {
+        Some(terms.household.clone())
+    } else {
+        record.household.as_ref().map(party::read)
+    }
 }
 
 /// A moment as protobuf has it.
@@ -219,7 +259,10 @@ pub(crate) fn state(state: State) -> proto::AgreementState {
 /// A filter by state; unspecified is none.
 pub(crate) fn state_filter(number: i32) -> Option<&'static str> {
     let wanted = proto::AgreementState::try_from(number).ok()?;
-    State::ALL.into_iter().find(|one| state(*one) == wanted).map(State::as_str)
+    State::ALL
+        .into_iter()
+        .find(|one| state(*one) == wanted)
+        .map(State::as_str)
 }
 
 fn archive_to_proto(place: Archive) -> proto::Archive {
@@ -234,7 +277,8 @@ fn archive_to_proto(place: Archive) -> proto::Archive {
 
 /// A place of the file from a request; none when no receiver or address is named.
 pub(crate) fn archive_from_proto(place: Option<proto::Archive>) -> Option<Archive> {
-    let place = place.filter(|place| !place.receiver.trim().is_empty() && !place.address.trim().is_empty())?;
+    let place =
+        place.filter(|place| !place.receiver.trim().is_empty() && !place.address.trim().is_empty())?;
     Some(Archive {
         receiver: place.receiver,
         address: place.address,
@@ -246,7 +290,11 @@ pub(crate) fn archive_from_proto(place: Option<proto::Archive>) -> Option<Archiv
 
 /// A place of the registration from a request; none when no address is named.
 pub(crate) fn household_from_proto(place: Option<proto::Household>) -> Option<Household> {
-    place.filter(|place| !place.address.trim().is_empty()).map(|place| Household { address: place.address })
+    place
+        .filter(|place| !place.address.trim().is_empty())
+        .map(|place| Household {
+            address: place.address,
+        })
 }
 
 fn terms_to_proto(terms: &Terms) -> proto::Terms {
@@ -271,7 +319,9 @@ fn terms_to_proto(terms: &Terms) -> proto::Terms {
         accepts_archive: terms.accepts_archive,
         archive: Some(archive_to_proto(terms.archive)),
         accepts_household: terms.accepts_household,
-        household: Some(proto::Household { address: terms.household.address }),
+        household: Some(proto::Household {
+            address: terms.household.address,
+        }),
     }
 }
 
@@ -305,6 +355,8 @@ pub(crate) fn terms_from_proto(terms: proto::Terms) -> Terms {
             phone: archive.phone,
         },
         accepts_household: terms.accepts_household,
-        household: Household { address: text(terms.household.unwrap_or_default().address) },
+        household: Household {
+            address: text(terms.household.unwrap_or_default().address),
+        },
     }
 }

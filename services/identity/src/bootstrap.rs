@@ -22,7 +22,9 @@ use crate::{
 /// The database's; when the first administrator's password is too weak.
 pub(crate) async fn run(app: &App) -> anyhow::Result<()> {
     let mut conn = app.ctx.pool.acquire().await?;
-    let written = schools::seed(&mut conn, codes::schools()).await.context("schools")?;
+    let written = schools::seed(&mut conn, codes::schools())
+        .await
+        .context("schools")?;
     drop(conn);
     if written > 0 {
         tracing::info!(schools = written, "schools written");

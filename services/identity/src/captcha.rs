@@ -51,8 +51,19 @@ pub(crate) async fn image(ctx: &Context, life: Duration) -> Result<Image, Error>
         .await
         .map_err(|_| Error::Inconsistent("captcha picture"))?
         .ok_or(Error::Inconsistent("captcha picture"))?;
-    let id = keep(ctx, &Kept::Image { answer: text.to_lowercase() }, life).await?;
-    Ok(Image { id, bytes, content_type: "image/jpeg" })
+    let id = keep(
+        ctx,
+        &Kept::Image {
+            answer: text.to_lowercase(),
+        },
+        life,
+    )
+    .await?;
+    Ok(Image {
+        id,
+        bytes,
+        content_type: "image/jpeg",
+    })
 }
 
 /// Makes work of a difficulty.
@@ -61,7 +72,15 @@ pub(crate) async fn image(ctx: &Context, life: Duration) -> Result<Image, Error>
 /// The cache's.
 pub(crate) async fn work(ctx: &Context, difficulty: u32, life: Duration) -> Result<Work, Error> {
     let challenge = ctx.ids.token(16);
-    let id = keep(ctx, &Kept::Work { challenge: challenge.clone(), difficulty }, life).await?;
+    let id = keep(
+        ctx,
+        &Kept::Work {
+            challenge: challenge.clone(),
+            difficulty,
+        },
+        life,
+    )
+    .await?;
     Ok(Work { id, challenge })
 }
 
@@ -70,18 +89,33 @@ pub(crate) async fn work(ctx: &Context, difficulty: u32, life: Duration) -> Resu
 /// # Errors
 /// CAPTCHA_INVALID; the cache's.
 pub(crate) async fn verify(cache: &Cache, id: &str, answer: &str) -> Result<(), Error> {
-    let kept = if id.is_empty() { None } else { cache.take(&key(id)).await? };
-    let kept: Kept = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or(Error::Captcha)?;
+    let kept = if id.is_empty() {
+        None
+    } else {
+        cache.take(&key(id)).await?
+    };
+    let kept: Kept = kept
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or(Error::Captcha)?;
     let right = match kept {
-        Kept::Image { answer: right } => right.as_bytes().ct_eq(answer.trim().to_lowercase().as_bytes()).into(),
-        Kept::Work { challenge, difficulty } => zero_bits(&challenge, answer) >= difficulty,
+        Kept::Image { answer: right } => right
+            .as_bytes()
+            .ct_eq(answer.trim().to_lowercase().as_bytes())
+            .into(),
+        Kept::Work {
+            challenge,
+            difficulty,
+        } => zero_bits(&challenge, answer) >= difficulty,
     };
     if right { Ok(()) } else { Err(Error::Captcha) }
 }
 
 /// Leading zero bits of SHA-256 over challenge and answer.
 fn zero_bits(challenge: &str, answer: &str) -> u32 {
-    let hash = Sha256::new().chain_update(challenge).chain_update(answer).finalize();
+    let hash = Sha256::new()
+        .chain_update(challenge)
+        .chain_update(answer)
+        .finalize();
     let mut bits = 0;
     for byte in hash {
         bits += byte.leading_zeros();
@@ -109,7 +143,13 @@ fn text(random: &[u8]) -> String {
 }
 
 fn draw(text: String) -> Option<Vec<u8>> {
-    let captcha = CaptchaBuilder::new().text(text).width(150).height(50).complexity(3).compression(60).build();
+    let captcha = CaptchaBuilder::new()
+        .text(text)
+        .width(150)
+        .height(50)
+        .complexity(3)
+        .compression(60)
+        .build();
     STANDARD.decode(captcha.to_base64().strip_prefix(PREFIX)?).ok()
 }
 
@@ -119,7 +159,9 @@ mod tests {
 
     #[test]
     fn zero_bits_are_counted_across_bytes() {
-        let found = (0_u32..).find(|nonce| zero_bits("challenge", &nonce.to_string()) >= 10).unwrap();
+        let found = (0_u32..)
+            .find(|nonce| zero_bits("challenge", &nonce.to_string()) >= 10)
+            .unwrap();
         let hash = Sha256::digest(format!("challenge{found}"));
         assert_eq!(hash[0], 0);
         assert!(hash[1] < 64);

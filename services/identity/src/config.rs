@@ -151,18 +151,42 @@ impl Config {
             ("tokens.refresh_days", self.tokens.refresh_days),
             ("tokens.session_days", self.tokens.session_days),
             ("signing_keys.rotate_days", self.signing_keys.rotate_days),
-            ("signing_keys.publish_ahead_minutes", self.signing_keys.publish_ahead_minutes),
-            ("limits_of_attempts.verify_per_hour", self.limits_of_attempts.verify_per_hour),
-            ("limits_of_attempts.lookup_per_hour", self.limits_of_attempts.lookup_per_hour),
-            ("limits_of_attempts.lookup_per_person", self.limits_of_attempts.lookup_per_person),
-            ("limits_of_attempts.login_failures", self.limits_of_attempts.login_failures),
-            ("limits_of_attempts.audit_days", i64::from(self.limits_of_attempts.audit_days)),
+            (
+                "signing_keys.publish_ahead_minutes",
+                self.signing_keys.publish_ahead_minutes,
+            ),
+            (
+                "limits_of_attempts.verify_per_hour",
+                self.limits_of_attempts.verify_per_hour,
+            ),
+            (
+                "limits_of_attempts.lookup_per_hour",
+                self.limits_of_attempts.lookup_per_hour,
+            ),
+            (
+                "limits_of_attempts.lookup_per_person",
+                self.limits_of_attempts.lookup_per_person,
+            ),
+            (
+                "limits_of_attempts.login_failures",
+                self.limits_of_attempts.login_failures,
+            ),
+            (
+                "limits_of_attempts.audit_days",
+                i64::from(self.limits_of_attempts.audit_days),
+            ),
         ];
         for (name, value) in positive {
             anyhow::ensure!(value > 0, "{name} must be above 0");
         }
-        anyhow::ensure!((1..=28).contains(&self.captcha.difficulty), "captcha.difficulty must be 1 to 28");
-        anyhow::ensure!((30..=600).contains(&self.captcha.seconds), "captcha.seconds must be 30 to 600");
+        anyhow::ensure!(
+            (1..=28).contains(&self.captcha.difficulty),
+            "captcha.difficulty must be 1 to 28"
+        );
+        anyhow::ensure!(
+            (30..=600).contains(&self.captcha.seconds),
+            "captcha.seconds must be 30 to 600"
+        );
         anyhow::ensure!(self.passwords.parallel > 0, "passwords.parallel must be above 0");
         let rotate = Duration::days(self.signing_keys.rotate_days);
         anyhow::ensure!(

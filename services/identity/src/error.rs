@@ -1,11 +1,6 @@
 //! What can go wrong, and the one place where it becomes an answer.
 
-use qihang_kit::{
-    crypto::CryptoError,
-    db::Stale,
-    etag,
-    status::Fault,
-};
+use qihang_kit::{crypto::CryptoError, db::Stale, etag, status::Fault};
 use tonic::Status;
 
 use crate::domain::{password::Weakness, staff, throttle::TooEarly};
@@ -39,7 +34,10 @@ pub(crate) enum Error {
     LoginThrottled(TooEarly),
     /// Too many attempts of an address or on a person.
     #[error("limited")]
-    Limited { reason: &'static str, wait: time::Duration },
+    Limited {
+        reason: &'static str,
+        wait: time::Duration,
+    },
     /// The password was right, but the account may not sign in.
     #[error("account disabled")]
     AccountDisabled,
@@ -145,12 +143,15 @@ impl From<Error> for Fault {
             Error::Crypto(ref cause) => Self::internal(cause),
             Error::Inconsistent(_) => Self::internal(&error),
             Error::Stale(_) => etag::conflict(),
-            Error::Captcha => {
-                Self::invalid("captchaAnswer", "CAPTCHA_INVALID", "验证码不正确或已过期，请刷新验证码后重新输入")
-            }
-            Error::LoginRefused => {
-                Self::unauthenticated("LOGIN_REFUSED", "账号或密码不正确，请核对后重试；忘记密码请使用“忘记密码”或联系管理员")
-            }
+            Error::Captcha => Self::invalid(
+                "captchaAnswer",
+                "CAPTCHA_INVALID",
+                "验证码不正确或已过期，请刷新验证码后重新输入",
+            ),
+            Error::LoginRefused => Self::unauthenticated(
+                "LOGIN_REFUSED",
+                "账号或密码不正确，请核对后重试；忘记密码请使用“忘记密码”或联系管理员",
+            ),
             Error::LoginThrottled(early) => throttled(early),
             Error::Limited { reason, wait } => limited(reason, wait),
             Error::AccountDisabled => {
@@ -162,22 +163,28 @@ impl From<Error> for Fault {
                 "没有找到与所填信息完全相符的学生，请核对学校、姓名和证件号码，或联系学校就业部门",
             ),
             Error::RosterMismatch(mismatch) => mismatched(*mismatch),
-            Error::AlreadyRegistered => {
-                Self::already_exists("ALREADY_REGISTERED", "该学生已注册，请直接登录；忘记密码请使用“忘记密码”")
+            Error::AlreadyRegistered => Self::already_exists(
+                "ALREADY_REGISTERED",
+                "该学生已注册，请直接登录；忘记密码请使用“忘记密码”",
+            ),
+            Error::TicketInvalid => {
+                Self::invalid("ticket", "TICKET_INVALID", "注册凭证无效，请从第一步重新开始")
             }
-            Error::TicketInvalid => Self::invalid("ticket", "TICKET_INVALID", "注册凭证无效，请从第一步重新开始"),
-            Error::TicketExpired => {
-                Self::invalid("ticket", "TICKET_EXPIRED", "注册凭证已超过 30 分钟，请从第一步重新开始")
-            }
+            Error::TicketExpired => Self::invalid(
+                "ticket",
+                "TICKET_EXPIRED",
+                "注册凭证已超过 30 分钟，请从第一步重新开始",
+            ),
             Error::Weak(weakness) => weakness.into(),
             Error::LoginTaken { field } => taken(field),
             Error::RefreshInvalid => Self::unauthenticated("REFRESH_INVALID", "登录已结束，请重新登录"),
             Error::RefreshSuperseded => {
                 Self::aborted("REFRESH_SUPERSEDED", "登录状态刚刚已刷新，请使用新的登录状态重试")
             }
-            Error::TokenReused => {
-                Self::unauthenticated("TOKEN_REUSED", "登录信息被重复使用，为安全起见已退出登录，请重新登录并检查登录设备")
-            }
+            Error::TokenReused => Self::unauthenticated(
+                "TOKEN_REUSED",
+                "登录信息被重复使用，为安全起见已退出登录，请重新登录并检查登录设备",
+            ),
             Error::ActivationInvalid => Self::invalid(
                 "activationToken",
                 "ACTIVATION_INVALID",
@@ -207,7 +214,10 @@ fn words(wait: std::time::Duration) -> String {
 fn throttled(early: TooEarly) -> Fault {
     let wait = std(early.wait);
     let message = if early.locked {
-        format!("连续多次登录失败，请 {}后再试；如非本人操作请留意账号安全", words(wait))
+        format!(
+            "连续多次登录失败，请 {}后再试；如非本人操作请留意账号安全",
+            words(wait)
+        )
     } else {
         format!("登录尝试过于频繁，请 {}后再试", words(wait))
     };
@@ -216,13 +226,31 @@ fn throttled(early: TooEarly) -> Fault {
 
 fn limited(reason: &'static str, wait: time::Duration) -> Fault {
     let wait = std(wait);
-    Fault::exhausted(reason, format!("尝试次数过多，请 {}后再试，或联系学校就业部门", words(wait)), wait)
+    Fault::exhausted(
+        reason,
+        format!("尝试次数过多，请 {}后再试，或联系学校就业部门", words(wait)),
+        wait,
+    )
 }
 
 fn mismatched(mismatch: Mismatch) -> Fault {
-    let Mismatch { case_number, school_name, office_name, office_contact, office_phone } = mismatch;
-    let office = if office_name.is_empty() { "就业部门" } else { &office_name };
-    let phone = if office_phone.is_empty() { String::new() } else { format!("（{office_contact} {office_phone}）") };
+    let Mismatch {
+        case_number,
+        school_name,
+        office_name,
+        office_contact,
+        office_phone,
+    } = mismatch;
+    let office = if office_name.is_empty() {
+        "就业部门"
+    } else {
+        &office_name
+    };
+    let phone = if office_phone.is_empty() {
+        String::new()
+    } else {
+        format!("（{office_contact} {office_phone}）")
+    };
     let message = format!(
         "所填信息与生源信息不符。请核对后重试，或联系{school_name}{office}{phone}，并告知编号 {case_number}"
     );
@@ -248,10 +276,14 @@ fn staff_refused(refusal: &staff::Refusal) -> Fault {
     use staff::{Refusal, State};
     match refusal {
         Refusal::OutOfScope => not_found(Missing::Account),
-        Refusal::Oneself => Fault::precondition("SELF_NOT_ALLOWED", "不能对自己的账号进行此操作，请由其他管理员办理"),
-        Refusal::LastAdministrator => {
-            Fault::precondition("LAST_ADMINISTRATOR", "这是最后一个可用的省级管理员账号，不能停用；请先创建并激活另一个")
-        }
+        Refusal::Oneself => Fault::precondition(
+            "SELF_NOT_ALLOWED",
+            "不能对自己的账号进行此操作，请由其他管理员办理",
+        ),
+        Refusal::LastAdministrator => Fault::precondition(
+            "LAST_ADMINISTRATOR",
+            "这是最后一个可用的省级管理员账号，不能停用；请先创建并激活另一个",
+        ),
         Refusal::InvalidTransition { from, event } => {
             let title = match from {
                 State::Pending => "待激活",
@@ -259,13 +291,27 @@ fn staff_refused(refusal: &staff::Refusal) -> Fault {
                 State::Disabled => "停用",
             };
             let message = format!("账号当前为“{title}”，不能进行此操作，请刷新页面后查看");
-            Fault::precondition("INVALID_TRANSITION", message).with("from", from.as_str()).with("event", *event)
+            Fault::precondition("INVALID_TRANSITION", message)
+                .with("from", from.as_str())
+                .with("event", *event)
         }
-        Refusal::LevelTooHigh => Fault::permission_denied("LEVEL_TOO_HIGH", "学校只能创建本校和本校院系的账号"),
+        Refusal::LevelTooHigh => {
+            Fault::permission_denied("LEVEL_TOO_HIGH", "学校只能创建本校和本校院系的账号")
+        }
         Refusal::SchoolMissing => Fault::invalid("schoolCode", "SCHOOL_MISSING", "请选择账号所属的学校"),
-        Refusal::OtherSchool => Fault::invalid("schoolCode", "OTHER_SCHOOL", "账号所属学校不正确：学校只能创建本校账号，省级账号不属于学校"),
-        Refusal::DepartmentMissing => Fault::invalid("department", "DEPARTMENT_MISSING", "请填写账号所属的院系"),
-        Refusal::DepartmentUnwanted => Fault::invalid("department", "DEPARTMENT_UNWANTED", "只有院系账号才填写院系，请清空"),
+        Refusal::OtherSchool => Fault::invalid(
+            "schoolCode",
+            "OTHER_SCHOOL",
+            "账号所属学校不正确：学校只能创建本校账号，省级账号不属于学校",
+        ),
+        Refusal::DepartmentMissing => {
+            Fault::invalid("department", "DEPARTMENT_MISSING", "请填写账号所属的院系")
+        }
+        Refusal::DepartmentUnwanted => Fault::invalid(
+            "department",
+            "DEPARTMENT_UNWANTED",
+            "只有院系账号才填写院系，请清空",
+        ),
     }
 }
 

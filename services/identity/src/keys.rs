@@ -39,9 +39,17 @@ impl KeyRing {
     ///
     /// # Errors
     /// The database's; INTERNAL when there is no key.
-    pub(crate) async fn sign(&self, app: &App, conn: &mut PgConnection, claims: &Claims) -> Result<String, Error> {
+    pub(crate) async fn sign(
+        &self,
+        app: &App,
+        conn: &mut PgConnection,
+        claims: &Claims,
+    ) -> Result<String, Error> {
         let signer = self.signer(app, conn).await?;
-        let header = Header { kid: Some(signer.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        let header = Header {
+            kid: Some(signer.id.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
         jsonwebtoken::encode(&header, claims, &signer.key).map_err(|_| Error::Inconsistent("signing key"))
     }
 
@@ -52,12 +60,22 @@ impl KeyRing {
 
     async fn signer(&self, app: &App, conn: &mut PgConnection) -> Result<Arc<Signer>, Error> {
         let now = app.ctx.clock.now();
-        if let Some(signer) = self.0.load_full().filter(|signer| (now - signer.load_time).abs() < LOOK_AGAIN) {
+        if let Some(signer) = self
+            .0
+            .load_full()
+            .filter(|signer| (now - signer.load_time).abs() < LOOK_AGAIN)
+        {
             return Ok(signer);
         }
-        let row = store::active(conn).await?.ok_or(Error::Inconsistent("no signing key"))?;
+        let row = store::active(conn)
+            .await?
+            .ok_or(Error::Inconsistent("no signing key"))?;
         let der = app.sealer.open(&row.private_sealed, &tie(&row.id))?;
-        let signer = Arc::new(Signer { id: row.id, key: EncodingKey::from_ed_der(&der), load_time: now });
+        let signer = Arc::new(Signer {
+            id: row.id,
+            key: EncodingKey::from_ed_der(&der),
+            load_time: now,
+        });
         self.0.store(Some(signer.clone()));
         Ok(signer)
     }
@@ -110,7 +128,8 @@ fn new_key(app: &App, state: State, now: OffsetDateTime) -> Result<KeyRow, Error
 
 fn make(sealer: &Sealer, ids: &Ids, state: State, now: OffsetDateTime) -> Result<KeyRow, Error> {
     let id = ids.token(12);
-    let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| Error::Inconsistent("key generation"))?;
+    let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+        .map_err(|_| Error::Inconsistent("key generation"))?;
     let pair = Ed25519KeyPair::from_pkcs8(der.as_ref()).map_err(|_| Error::Inconsistent("key generation"))?;
     Ok(KeyRow {
         private_sealed: sealer.seal(der.as_ref(), &tie(&id))?,

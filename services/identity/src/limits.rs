@@ -26,7 +26,14 @@ impl Limit {
     pub(crate) async fn check(&self, conn: &mut PgConnection, subject: &[u8]) -> Result<(), Error> {
         store::limits::lock(conn, self.bucket, subject).await?;
         let wait = store::limits::wait(conn, self.bucket, subject, self.max, self.window).await?;
-        if wait.is_zero() { Ok(()) } else { Err(Error::Limited { reason: self.reason, wait }) }
+        if wait.is_zero() {
+            Ok(())
+        } else {
+            Err(Error::Limited {
+                reason: self.reason,
+                wait,
+            })
+        }
     }
 
     /// Counts one.

@@ -27,7 +27,10 @@ const ACCOUNT: &str = "login";
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Who<'a> {
     /// A student.
-    Student { school_code: &'a str, student_number: &'a str },
+    Student {
+        school_code: &'a str,
+        student_number: &'a str,
+    },
     /// A member of an employer, by mobile or e-mail.
     Member { login: &'a str },
     /// Staff.
@@ -76,7 +79,10 @@ impl Who<'_> {
     /// What failures are counted by.
     fn key(&self) -> String {
         match self {
-            Self::Student { school_code, student_number } => format!("student:{school_code}:{}", student_number.trim()),
+            Self::Student {
+                school_code,
+                student_number,
+            } => format!("student:{school_code}:{}", student_number.trim()),
             Self::Member { login } => format!("member:{}", login.trim().to_lowercase()),
             Self::Staff { login } => format!("staff:{}", login.trim().to_lowercase()),
         }
@@ -84,9 +90,10 @@ impl Who<'_> {
 
     async fn find(&self, app: &App, conn: &mut PgConnection) -> Result<Option<Credentials>, Error> {
         let found = match self {
-            Self::Student { school_code, student_number } => {
-                accounts::find_student(conn, school_code, student_number.trim()).await
-            }
+            Self::Student {
+                school_code,
+                student_number,
+            } => accounts::find_student(conn, school_code, student_number.trim()).await,
             Self::Member { login } => {
                 let login = login.trim().to_lowercase();
                 let blind = |purpose| app.sealer.blind_index(purpose, &login);
@@ -120,7 +127,9 @@ async fn check_captcha(app: &App, attempt: &Attempt<'_>, subjects: &Subjects) ->
 async fn risky(app: &App, subjects: &Subjects) -> Result<bool, Error> {
     let mut conn = app.ctx.pool.acquire().await?;
     let now = db::now(&mut conn).await?;
-    let failures = store::limits::throttle(&mut conn, &subjects.account, now).await?.failures;
+    let failures = store::limits::throttle(&mut conn, &subjects.account, now)
+        .await?
+        .failures;
     let limit = address_limit(app);
     let wait = store::limits::wait(&mut conn, limit.bucket, &subjects.address, 1, limit.window).await?;
     Ok(failures > 0 || !wait.is_zero())
@@ -129,14 +138,20 @@ async fn risky(app: &App, subjects: &Subjects) -> Result<bool, Error> {
 /// Counts the attempt as failed before the password is looked at: of many at once only the first goes on.
 async fn charge(app: &App, subjects: &Subjects, caller: &Caller) -> Result<(), Error> {
     let mut transaction = app.ctx.pool.begin().await?;
-    address_limit(app).check(&mut transaction, &subjects.address).await?;
+    address_limit(app)
+        .check(&mut transaction, &subjects.address)
+        .await?;
     store::limits::lock(&mut transaction, ACCOUNT, &subjects.account).await?;
     let now = db::now(&mut transaction).await?;
     let throttle = store::limits::throttle(&mut transaction, &subjects.account, now).await?;
     let charged = throttle.attempt(now).map_err(Error::LoginThrottled)?;
     store::limits::save_throttle(&mut transaction, &subjects.account, &charged).await?;
     if charged.locked {
-        let event = Event { event: "login.lock", refused: true, ..Event::default() };
+        let event = Event {
+            event: "login.lock",
+            refused: true,
+            ..Event::default()
+        };
         audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
     }
     Ok(transaction.commit().await?)
@@ -151,7 +166,10 @@ async fn succeed(
     let mut transaction = app.ctx.pool.begin().await?;
     store::limits::clear_throttle(&mut transaction, &subjects.account).await?;
     if found.state != "ACTIVE" {
-        let event = Event { refused: true, ..Event::of("login.disabled", found.id) };
+        let event = Event {
+            refused: true,
+            ..Event::of("login.disabled", found.id)
+        };
         audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
         transaction.commit().await?;
         return Err(Error::AccountDisabled);
@@ -168,8 +186,15 @@ async fn refuse(
     caller: &Caller,
 ) -> Result<IssuedSession, Error> {
     let mut transaction = app.ctx.pool.begin().await?;
-    address_limit(app).count(&mut transaction, &subjects.address).await?;
-    let event = Event { event: "login.refuse", refused: true, account_id, ..Event::default() };
+    address_limit(app)
+        .count(&mut transaction, &subjects.address)
+        .await?;
+    let event = Event {
+        event: "login.refuse",
+        refused: true,
+        account_id,
+        ..Event::default()
+    };
     audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
     transaction.commit().await?;
     Err(Error::LoginRefused)

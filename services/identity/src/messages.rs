@@ -23,7 +23,15 @@ pub(crate) async fn student_registered(
     student_id: Uuid,
     school_code: &str,
 ) -> Result<(), Error> {
-    let message = StudentRegistered { student_id: student_id.to_string(), school_code: school_code.to_owned() };
-    let outgoing = Outgoing::new(app.ctx.ids.new_id(), "identity.student.registered.v1", student_id, &message);
+    let message = StudentRegistered {
+        student_id: student_id.to_string(),
+        school_code: school_code.to_owned(),
+    };
+    let outgoing = Outgoing::new(
+        app.ctx.ids.new_id(),
+        "identity.student.registered.v1",
+        student_id,
+        &message,
+    );
     Ok(outbox::publish(conn, outgoing).await?)
 }

@@ -37,7 +37,12 @@ impl Passwords {
             .map_err(|error| anyhow::anyhow!("passwords.memory_kib or passwords.passes: {error}"))?;
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let dummy = hash(&argon, ids.token(16).as_bytes(), &ids.bytes::<SALT>())?;
-        Ok(Self { argon, turns: Arc::new(Semaphore::new(settings.parallel)), ids, dummy: dummy.into() })
+        Ok(Self {
+            argon,
+            turns: Arc::new(Semaphore::new(settings.parallel)),
+            ids,
+            dummy: dummy.into(),
+        })
     }
 
     /// Hashes a password into PHC form.
@@ -52,7 +57,11 @@ impl Passwords {
             let _turn = turn;
             hash(&argon, password.as_bytes(), &salt).ok()
         };
-        tokio::task::spawn_blocking(work).await.ok().flatten().ok_or(Error::Inconsistent("password hash"))
+        tokio::task::spawn_blocking(work)
+            .await
+            .ok()
+            .flatten()
+            .ok_or(Error::Inconsistent("password hash"))
     }
 
     /// Verifies a password. Without a hash the answer is no, after the same work.
@@ -67,9 +76,12 @@ impl Passwords {
         let work = move || {
             let _turn = turn;
             // The hash names its own parameters, so that old ones verify after the settings change.
-            PasswordHash::new(&hash).is_ok_and(|hash| argon.verify_password(password.as_bytes(), &hash).is_ok())
+            PasswordHash::new(&hash)
+                .is_ok_and(|hash| argon.verify_password(password.as_bytes(), &hash).is_ok())
         };
-        let right = tokio::task::spawn_blocking(work).await.map_err(|_| Error::Inconsistent("password hash"))?;
+        let right = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Error::Inconsistent("password hash"))?;
         Ok(right && known)
     }
 
@@ -82,7 +94,9 @@ impl Passwords {
 }
 
 fn hash(argon: &Argon2<'_>, password: &[u8], salt: &[u8]) -> anyhow::Result<String> {
-    let hash = argon.hash_password_with_salt(password, salt).map_err(|error| anyhow::anyhow!("argon2: {error}"))?;
+    let hash = argon
+        .hash_password_with_salt(password, salt)
+        .map_err(|error| anyhow::anyhow!("argon2: {error}"))?;
     Ok(hash.to_string())
 }
 
@@ -92,13 +106,31 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_verifies_against_its_own_hash_only() {
-        let settings = config::Passwords { memory_kib: 64, passes: 1, parallel: 1 };
+        let settings = config::Passwords {
+            memory_kib: 64,
+            passes: 1,
+            parallel: 1,
+        };
         let passwords = Passwords::new(&settings, Ids::random()).unwrap();
         let hash = passwords.hash("correct horse battery").await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-        assert!(passwords.verify("correct horse battery", Some(&hash)).await.unwrap());
-        assert!(!passwords.verify("correct horse batterx", Some(&hash)).await.unwrap());
+        assert!(
+            passwords
+                .verify("correct horse battery", Some(&hash))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify("correct horse batterx", Some(&hash))
+                .await
+                .unwrap()
+        );
         assert!(!passwords.verify("correct horse battery", None).await.unwrap());
-        assert_ne!(hash, passwords.hash("correct horse battery").await.unwrap(), "salted");
+        assert_ne!(
+            hash,
+            passwords.hash("correct horse battery").await.unwrap(),
+            "salted"
+        );
     }
 }

@@ -56,12 +56,17 @@ pub(crate) async fn open(
 ) -> Result<IssuedSession, Error> {
     let now = db::now(conn).await?;
     accounts::touch_login(conn, account_id).await?;
-    let account = accounts::get(conn, account_id).await?.ok_or(Error::Inconsistent("account of a session"))?;
+    let account = accounts::get(conn, account_id)
+        .await?
+        .ok_or(Error::Inconsistent("account of a session"))?;
     if !may_sign_in(&account) {
         return Err(Error::AccountDisabled);
     }
     let amr = [BY_PASSWORD.to_owned()];
-    let address = caller.address.map(|address| address.to_string()).unwrap_or_default();
+    let address = caller
+        .address
+        .map(|address| address.to_string())
+        .unwrap_or_default();
     let session = NewSession {
         id: app.ctx.ids.new_id(),
         account_id,
@@ -75,7 +80,13 @@ pub(crate) async fn open(
     let token = app.ctx.ids.token(32);
     let ends = (now + app.config.refresh_life()).min(session.expire_time);
     sessions::insert_token(conn, session.id, 1, &digest(&token), ends).await?;
-    audit::write(conn, app.ctx.ids.new_id(), &Event::of("session.open", account_id), caller).await?;
+    audit::write(
+        conn,
+        app.ctx.ids.new_id(),
+        &Event::of("session.open", account_id),
+        caller,
+    )
+    .await?;
     let principal = principal(&account, session.id, session.auth_time, amr.to_vec())?;
     issued(app, conn, &account, &principal, (token, ends)).await
 }
@@ -92,7 +103,9 @@ pub(crate) async fn refresh(
 ) -> Result<IssuedSession, Error> {
     let mut transaction = app.ctx.pool.begin().await?;
     let hash = digest(token);
-    let session = sessions::lock_by_token(&mut transaction, &hash).await?.ok_or(Error::RefreshInvalid)?;
+    let session = sessions::lock_by_token(&mut transaction, &hash)
+        .await?
+        .ok_or(Error::RefreshInvalid)?;
     let (presented, generation) = sessions::present(&mut transaction, &hash).await?;
     let now = db::now(&mut transaction).await?;
     let next = successor(app, session.id, generation, token);
@@ -101,7 +114,8 @@ pub(crate) async fn refresh(
         Outcome::Rotate => {
             let used = sessions::use_token(&mut transaction, &hash, request_id, now).await?;
             db::one(&used)?;
-            sessions::insert_token(&mut transaction, session.id, generation + 1, &digest(&next), ends).await?;
+            sessions::insert_token(&mut transaction, session.id, generation + 1, &digest(&next), ends)
+                .await?;
             sessions::touch(&mut transaction, session.id, now).await?;
         }
         Outcome::Repeat => {}
@@ -113,7 +127,9 @@ pub(crate) async fn refresh(
             return Err(Error::TokenReused);
         }
     }
-    let account = accounts::get(&mut transaction, session.account_id).await?.ok_or(Error::RefreshInvalid)?;
+    let account = accounts::get(&mut transaction, session.account_id)
+        .await?
+        .ok_or(Error::RefreshInvalid)?;
     if !may_sign_in(&account) {
         end(app, &mut transaction, &session, EndReason::Disabled, caller).await?;
         transaction.commit().await?;
@@ -152,7 +168,10 @@ async fn end(
     let ended = sessions::end(conn, session.account_id, session.id, reason).await?;
     if ended > 0 {
         let event = match reason {
-            EndReason::Reused => Event { refused: true, ..Event::of("session.reuse", session.account_id) },
+            EndReason::Reused => Event {
+                refused: true,
+                ..Event::of("session.reuse", session.account_id)
+            },
             _ => Event::of("session.end", session.account_id),
         };
         audit::write(conn, app.ctx.ids.new_id(), &event, caller).await?;
@@ -168,7 +187,8 @@ fn successor(app: &App, session_id: Uuid, generation: i32, token: &str) -> Strin
 
 /// Whether the account may have a session: itself active, and with an employer still a member.
 fn may_sign_in(account: &AccountRow) -> bool {
-    account.state == "ACTIVE" && (account.employer_id.is_none() || account.member_state.as_deref() == Some("ACTIVE"))
+    account.state == "ACTIVE"
+        && (account.employer_id.is_none() || account.member_state.as_deref() == Some("ACTIVE"))
 }
 
 fn principal(
@@ -209,5 +229,9 @@ async fn issued(
         refresh_expire_time: Some(timestamp(refresh_ends)),
     };
     let account: Account = account_view::account(account, &app.sealer)?;
-    Ok(IssuedSession { tokens: Some(pair), account: Some(account), session_id: principal.session_id.to_string() })
+    Ok(IssuedSession {
+        tokens: Some(pair),
+        account: Some(account),
+        session_id: principal.session_id.to_string(),
+    })
 }

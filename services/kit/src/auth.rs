@@ -219,7 +219,12 @@ impl Caller {
     /// The suite itself: tasks and consumers.
     #[must_use]
     pub fn system() -> Self {
-        Self { address: None, client: ClientKind::System, request_id: String::new(), peer: None }
+        Self {
+            address: None,
+            client: ClientKind::System,
+            request_id: String::new(),
+            peer: None,
+        }
     }
 
     /// Reads where a call comes from. What the headers say of the client counts only from a known peer.

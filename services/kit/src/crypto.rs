@@ -187,8 +187,11 @@ impl Sealer {
     }
 }
 
-/// Splits a sealed value: name of the key, nonce, ciphertext, and the head before the nonce.
-fn split(sealed: &[u8]) -> Option<(&str, [u8; NONCE_LENGTH], &[u8], &[u8])> {
+/// Name of the key, nonce, ciphertext, and the head before the nonce.
+type Parts<'a> = (&'a str, [u8; NONCE_LENGTH], &'a [u8], &'a [u8]);
+
+/// Splits a sealed value.
+fn split(sealed: &[u8]) -> Option<Parts<'_>> {
     let (layout, rest) = sealed.split_first()?;
     let (length, rest) = rest.split_first()?;
     let (name, rest) = rest.split_at_checked(usize::from(*length))?;

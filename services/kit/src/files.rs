@@ -6,8 +6,11 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart, aws::AmazonS3Builder,
-    local::LocalFileSystem, memory::InMemory, path::Path,
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart,
+    aws::{AmazonS3, AmazonS3Builder},
+    local::LocalFileSystem,
+    memory::InMemory,
+    path::Path,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -54,9 +57,7 @@ impl FileStore {
                     LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true),
                 )))
             }
-            Some(("s3", bucket)) => Ok(Self(Arc::new(
-                AmazonS3Builder::from_env().with_bucket_name(bucket).build()?,
-            ))),
+            Some(("s3", bucket)) => Ok(Self(Arc::new(bucket_of(bucket)?))),
             Some(("memory", _)) => Ok(Self::memory()),
             _ => anyhow::bail!("files.url must begin with file:// or s3://"),
         }
@@ -173,6 +174,29 @@ impl FileStore {
             Err(error) => Err(FileError::Store(error)),
         }
     }
+}
+
+/// `bucket?region=…&endpoint=…&access_key=…&secret_key=…`; what is missing comes from `AWS_*` in the environment.
+fn bucket_of(text: &str) -> anyhow::Result<AmazonS3> {
+    // The HTTP client brings no cryptography of its own; somebody may have installed ours before.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let (bucket, options) = text.split_once('?').unwrap_or((text, ""));
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket.trim_end_matches('/'));
+    for option in options.split('&').filter(|option| !option.is_empty()) {
+        let (key, value) = option.split_once('=').unwrap_or((option, ""));
+        let value = percent_encoding::percent_decode_str(value).decode_utf8()?;
+        builder = match key {
+            "region" => builder.with_region(value),
+            // A store of one's own may stand on plain HTTP inside the cluster.
+            "endpoint" => builder
+                .with_allow_http(value.starts_with("http://"))
+                .with_endpoint(value),
+            "access_key" => builder.with_access_key_id(value),
+            "secret_key" => builder.with_secret_access_key(value),
+            _ => anyhow::bail!("files.url: there is no option `{key}`"),
+        };
+    }
+    Ok(builder.build()?)
 }
 
 impl From<object_store::Error> for FileError {

@@ -4,6 +4,7 @@ mod alone;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use opentelemetry::KeyValue;
 use sqlx::{PgPool, migrate::Migrator};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ use crate::{
     service::Service,
     settings::{Common, Loaded},
     tasks::{self, Sweep},
+    telemetry,
 };
 
 /// Longest that database and bus may take to answer a probe.
@@ -107,6 +109,7 @@ impl Suite {
         F: FnOnce(Context, C) -> R,
         R: Future<Output = anyhow::Result<Service>>,
     {
+        settings.common.validate()?;
         let context = self.context(name, &settings.common).await?;
         db::migrate(&context.pool, name, migrator).await?;
         let service = build(context.clone(), settings.own).await?;
@@ -169,6 +172,7 @@ impl Suite {
             peers: PeerTokens::new(&common.auth.service_secret, context.clock.clone()),
             limits: common.limits,
         };
+        observe_pool(service.name, &context.pool);
         let endpoint = stack(service.name, service.routes, layers);
         self.registry.add(service.name, endpoint.clone());
         let subscriptions: Vec<Subscription> = service
@@ -215,6 +219,22 @@ impl Suite {
         self.started.push(started.clone());
         started
     }
+}
+
+/// Shows how full a pool is; read when metrics are.
+fn observe_pool(service: &'static str, pool: &PgPool) {
+    let meter = opentelemetry::global::meter(telemetry::SCOPE);
+    let pool = pool.clone();
+    meter
+        .u64_observable_gauge("db_pool_connections")
+        .with_description("Open connections to the database, by what they do")
+        .with_callback(move |gauge| {
+            let idle = u64::try_from(pool.num_idle()).unwrap_or(u64::MAX);
+            let labels = |state| [KeyValue::new("service", service), KeyValue::new("state", state)];
+            gauge.observe(idle, &labels("idle"));
+            gauge.observe(u64::from(pool.size()).saturating_sub(idle), &labels("used"));
+        })
+        .build();
 }
 
 /// Waits for SIGTERM or SIGINT.

@@ -161,12 +161,6 @@ pub struct RelaySettings {
     pub poll_ms: u64,
     /// First pause after a failure.
     pub retry_base_ms: u64,
-    /// Tries before a message becomes a dead letter.
-    pub max_attempts: u32,
-    /// Messages held unacknowledged.
-    pub prefetch: u16,
-    /// Days that published messages and the inbox are kept.
-    pub keep_days: i32,
 }
 
 /// A URL whose password does not show in `Debug`.
@@ -252,15 +246,8 @@ impl Common {
         if self.database.max_connections == 0 {
             return wrong("database.max_connections", "must be above 0");
         }
-        if self.relay.batch < 1
-            || self.relay.max_attempts == 0
-            || self.relay.prefetch == 0
-            || self.relay.poll_ms == 0
-        {
-            return wrong(
-                "relay",
-                "batch, max_attempts, prefetch and poll_ms must be above 0",
-            );
+        if self.relay.batch < 1 || self.relay.poll_ms == 0 || self.relay.retry_base_ms == 0 {
+            return wrong("relay", "batch, poll_ms and retry_base_ms must be above 0");
         }
         Ok(())
     }

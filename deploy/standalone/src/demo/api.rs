@@ -44,7 +44,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} answered {}: {}", self.call, self.status, self.document)
+        write!(
+            formatter,
+            "{} answered {}: {}",
+            self.call, self.status, self.document
+        )
     }
 }
 
@@ -189,7 +193,13 @@ impl Api {
     ///
     /// # Errors
     /// As [`Api::call`], and when the file is refused.
-    pub async fn upload(&self, purpose: &str, name: &str, content_type: &str, bytes: Vec<u8>) -> anyhow::Result<String> {
+    pub async fn upload(
+        &self,
+        purpose: &str,
+        name: &str,
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> anyhow::Result<String> {
         let opened = self
             .post(
                 "/v1/uploads",
@@ -215,9 +225,14 @@ impl Api {
     /// # Errors
     /// As [`Api::call`].
     pub async fn with_captcha(&self, mut body: Value) -> anyhow::Result<Value> {
-        let captcha = self.post("/v1/captchas", json!({ "kind": "KIND_PROOF_OF_WORK" })).await?;
+        let captcha = self
+            .post("/v1/captchas", json!({ "kind": "KIND_PROOF_OF_WORK" }))
+            .await?;
         let challenge = text(&captcha, "/challenge").to_owned();
-        let difficulty = captcha.pointer("/difficulty").and_then(Value::as_u64).unwrap_or_default();
+        let difficulty = captcha
+            .pointer("/difficulty")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
         let answer = tokio::task::spawn_blocking(move || work(&challenge, difficulty)).await?;
         if let Some(fields) = body.as_object_mut() {
             fields.insert("captchaId".to_owned(), json!(text(&captcha, "/id")));
@@ -230,7 +245,10 @@ impl Api {
 /// A text in a document; empty when it is not there.
 #[must_use]
 pub fn text<'a>(document: &'a Value, pointer: &str) -> &'a str {
-    document.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    document
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn success(method: &Method, path: &str, answer: Answer) -> Result<Answer, Problem> {
@@ -253,7 +271,10 @@ fn work(challenge: &str, difficulty: u64) -> String {
         let mut hash = begun.clone();
         hash.update(&answer);
         let hash = hash.finalize();
-        let head = hash.iter().take(8).fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
+        let head = hash
+            .iter()
+            .take(8)
+            .fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
         if u64::from(head.leading_zeros()) >= difficulty {
             return answer;
         }

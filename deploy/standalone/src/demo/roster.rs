@@ -9,8 +9,8 @@ use super::people::{Student, student};
 pub const COHORT: u32 = 2026;
 
 const HEADERS: [&str; 25] = [
-    "ksh", "xh", "xm", "xbdm", "csrq", "sfzh", "mzdm", "zzmmdm", "yxdm", "xldm", "zydm", "zy", "pyfsdm", "syszddm", "cxsy", "xz",
-    "rxsj", "bysj", "sfslbdm", "szyx", "szbj", "sjhm", "dzyx", "jtdz", "jtyb",
+    "ksh", "xh", "xm", "xbdm", "csrq", "sfzh", "mzdm", "zzmmdm", "yxdm", "xldm", "zydm", "zy", "pyfsdm",
+    "syszddm", "cxsy", "xz", "rxsj", "bysj", "sfslbdm", "szyx", "szbj", "sjhm", "dzyx", "jtdz", "jtyb",
 ];
 
 /// An XLSX file with the students of a run.

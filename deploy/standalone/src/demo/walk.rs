@@ -103,7 +103,10 @@ pub async fn walk(base: &str, plan: &Plan, report: impl FnMut(Step)) -> anyhow::
     walk.accept(&student, &agreement).await?;
     let approved = walk.approve(&school, &agreement).await?;
     let pdf = walk.documents(&agreement, [&student, &employer, &school]).await?;
-    let (serial, verify_code) = (text(&approved, "/serial").to_owned(), text(&approved, "/verifyCode").to_owned());
+    let (serial, verify_code) = (
+        text(&approved, "/serial").to_owned(),
+        text(&approved, "/verifyCode").to_owned(),
+    );
     walk.verify(&serial, &verify_code, &pdf).await?;
     Ok(Outcome {
         student,
@@ -124,7 +127,10 @@ fn logins(plan: &Plan, person: &Student) -> Vec<(&'static str, String)> {
         ("省就业中心", format!("{} / {}", plan.login, plan.password)),
         ("学校就业办", format!("{} / {PASSWORD}", school_login(plan))),
         ("用人单位", format!("{} / {PASSWORD}", employer_email(plan))),
-        ("学生", format!("{} {} / {PASSWORD}", plan.school_code, person.number)),
+        (
+            "学生",
+            format!("{} {} / {PASSWORD}", plan.school_code, person.number),
+        ),
     ]
 }
 
@@ -164,7 +170,10 @@ impl<R: FnMut(Step)> Walk<'_, R> {
         let token = text(&made, "/activationToken");
         let reply = self
             .nobody
-            .post("/v1/staff:activate", json!({ "activationToken": token, "password": PASSWORD }))
+            .post(
+                "/v1/staff:activate",
+                json!({ "activationToken": token, "password": PASSWORD }),
+            )
             .await?;
         self.done("建立并激活学校账号", text(&reply, "/account/schoolName"));
         self.nobody.signed_in(&reply)
@@ -176,14 +185,22 @@ impl<R: FnMut(Step)> Walk<'_, R> {
         let file = tokio::task::spawn_blocking(move || roster::xlsx(&code, run, count)).await??;
         self.done("生成生源名册", format!("{count} 人，{} KiB", file.len() / 1024));
         let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-        let id = school.upload("FILE_PURPOSE_ROSTER", "生源.xlsx", kind, file).await?;
+        let id = school
+            .upload("FILE_PURPOSE_ROSTER", "生源.xlsx", kind, file)
+            .await?;
         self.done("上传名册", id.clone());
         for (dry_run, title) in [(true, "试导入"), (false, "导入")] {
             let body = json!({ "fileId": id, "dryRun": dry_run, "cohort": COHORT });
             let operation = school.post("/v1/roster:import", body).await?;
             let found = finished(school, text(&operation, "/id")).await?;
-            let inserted = found.pointer("/inserted").and_then(Value::as_u64).unwrap_or_default();
-            ensure!(inserted == u64::from(count), "the roster was not taken in whole: {found}");
+            let inserted = found
+                .pointer("/inserted")
+                .and_then(Value::as_u64)
+                .unwrap_or_default();
+            ensure!(
+                inserted == u64::from(count),
+                "the roster was not taken in whole: {found}"
+            );
             self.done(title, format!("新增 {inserted} 人"));
         }
         Ok(())
@@ -201,14 +218,19 @@ impl<R: FnMut(Step)> Walk<'_, R> {
         let credentials = json!({
             "ticket": text(&verified, "/ticket"), "mobile": person.mobile, "email": person.email, "password": PASSWORD,
         });
-        self.nobody.post("/v1/registration:setCredentials", credentials).await?;
+        self.nobody
+            .post("/v1/registration:setCredentials", credentials)
+            .await?;
         self.done("学生注册", text(&verified, "/nameMasked"));
         let login = json!({
             "schoolCode": self.plan.school_code, "studentNumber": person.number, "password": PASSWORD,
         });
         let reply = self
             .nobody
-            .post("/v1/sessions:loginStudent", self.nobody.with_captcha(login).await?)
+            .post(
+                "/v1/sessions:loginStudent",
+                self.nobody.with_captcha(login).await?,
+            )
             .await?;
         self.done("学生登录", text(&reply, "/account/studentNumber"));
         self.nobody.signed_in(&reply)
@@ -228,7 +250,10 @@ impl<R: FnMut(Step)> Walk<'_, R> {
         let approved = school
             .post(&path, json!({ "version": sent.pointer("/version") }))
             .await?;
-        ensure!(text(&approved, "/state") == "ORIGIN_STATE_APPROVED", "not approved: {approved}");
+        ensure!(
+            text(&approved, "/state") == "ORIGIN_STATE_APPROVED",
+            "not approved: {approved}"
+        );
         self.done("学校审核生源信息", text(&approved, "/state"));
         Ok(())
     }
@@ -245,23 +270,35 @@ impl<R: FnMut(Step)> Walk<'_, R> {
             .await?;
         let employer = self.nobody.signed_in(&reply)?;
         self.done("单位注册", text(&reply, "/employer/creditCode"));
-        employer.patch("/v1/employer", json!({ "profile": profile() })).await?;
+        employer
+            .patch("/v1/employer", json!({ "profile": profile() }))
+            .await?;
         let mut papers = serde_json::Map::new();
         for (field, purpose) in [
             ("licenceFileId", "FILE_PURPOSE_EMPLOYER_LICENCE"),
             ("authorisationFileId", "FILE_PURPOSE_EMPLOYER_AUTHORISATION"),
             ("contactIdentityFileId", "FILE_PURPOSE_CONTACT_IDENTITY"),
         ] {
-            let id = employer.upload(purpose, "证照.png", "image/png", PAPER.to_vec()).await?;
+            let id = employer
+                .upload(purpose, "证照.png", "image/png", PAPER.to_vec())
+                .await?;
             papers.insert(field.to_owned(), json!(id));
         }
-        let sent = employer.post("/v1/employer:submit", Value::Object(papers)).await?;
+        let sent = employer
+            .post("/v1/employer:submit", Value::Object(papers))
+            .await?;
         self.done("单位提交证照送审", text(&sent, "/state"));
         let path = format!("/v1/employers/{}:approve", text(&sent, "/id"));
         let approved = province
-            .post(&path, json!({ "submissionVersion": sent.pointer("/submissionVersion") }))
+            .post(
+                &path,
+                json!({ "submissionVersion": sent.pointer("/submissionVersion") }),
+            )
             .await?;
-        ensure!(text(&approved, "/state") == "STATE_APPROVED", "not approved: {approved}");
+        ensure!(
+            text(&approved, "/state") == "STATE_APPROVED",
+            "not approved: {approved}"
+        );
         self.done("省就业中心审核单位", text(&approved, "/state"));
         Ok(employer)
     }
@@ -273,20 +310,31 @@ impl<R: FnMut(Step)> Walk<'_, R> {
         let drafted = patiently(async || employer.post("/v1/agreements", offer.clone()).await).await?;
         let id = text(&drafted, "/id").to_owned();
         let sent = employer
-            .post(&format!("/v1/agreements/{id}:send"), json!({ "validDays": 7, "etag": text(&drafted, "/etag") }))
+            .post(
+                &format!("/v1/agreements/{id}:send"),
+                json!({ "validDays": 7, "etag": text(&drafted, "/etag") }),
+            )
             .await?;
         self.done("单位发出签约邀请", text(&sent, "/state"));
         Ok(id)
     }
 
     async fn accept(&mut self, student: &Api, id: &str) -> anyhow::Result<()> {
-        let opened = student.post(&format!("/v1/agreements/{id}:open"), json!({})).await?;
+        let opened = student
+            .post(&format!("/v1/agreements/{id}:open"), json!({}))
+            .await?;
         let revision = opened.pointer("/revision").cloned().unwrap_or_default();
         let read = student
-            .post(&format!("/v1/agreements/{id}/readTokens"), json!({ "revision": revision }))
+            .post(
+                &format!("/v1/agreements/{id}/readTokens"),
+                json!({ "revision": revision }),
+            )
             .await?;
         let preview = student.download(&format!("/v1/agreements/{id}/pages/1")).await?;
-        self.done("学生打开协议并阅读", format!("预览图 {} KiB", preview.len() / 1024));
+        self.done(
+            "学生打开协议并阅读",
+            format!("预览图 {} KiB", preview.len() / 1024),
+        );
         let accept = json!({
             "revision": revision, "readToken": text(&read, "/token"),
             "archive": {
@@ -315,7 +363,10 @@ impl<R: FnMut(Step)> Walk<'_, R> {
                 json!({ "revision": claimed.pointer("/revision"), "etag": text(&claimed, "/etag") }),
             )
             .await?;
-        ensure!(text(&approved, "/state") == "AGREEMENT_STATE_EFFECTIVE", "not effective: {approved}");
+        ensure!(
+            text(&approved, "/state") == "AGREEMENT_STATE_EFFECTIVE",
+            "not effective: {approved}"
+        );
         self.done("学校审核协议", text(&approved, "/state"));
         Ok(approved)
     }
@@ -332,17 +383,32 @@ impl<R: FnMut(Step)> Walk<'_, R> {
             documents.iter().all(|document| *document == first),
             "the parties hold different documents"
         );
-        self.done("三方下载签章协议", format!("{} KiB，SHA-256 {:.16}…", first.len() / 1024, sha256(&first)));
+        self.done(
+            "三方下载签章协议",
+            format!("{} KiB，SHA-256 {:.16}…", first.len() / 1024, sha256(&first)),
+        );
         Ok(first)
     }
 
     async fn verify(&mut self, serial: &str, code: &str, pdf: &[u8]) -> anyhow::Result<()> {
-        let known = self.nobody.get(&format!("/v1/verifications/{serial}?code={code}")).await?;
-        ensure!(known.pointer("/genuine") == Some(&json!(true)), "not genuine by serial: {known}");
-        ensure!(text(&known, "/sha256") == sha256(pdf), "another document has the serial: {known}");
+        let known = self
+            .nobody
+            .get(&format!("/v1/verifications/{serial}?code={code}"))
+            .await?;
+        ensure!(
+            known.pointer("/genuine") == Some(&json!(true)),
+            "not genuine by serial: {known}"
+        );
+        ensure!(
+            text(&known, "/sha256") == sha256(pdf),
+            "another document has the serial: {known}"
+        );
         self.done("凭编号验证", text(&known, "/message"));
         let known = self.verify_file(pdf.to_vec()).await?;
-        ensure!(known.pointer("/genuine") == Some(&json!(true)), "not genuine by file: {known}");
+        ensure!(
+            known.pointer("/genuine") == Some(&json!(true)),
+            "not genuine by file: {known}"
+        );
         let mut changed = pdf.to_vec();
         if let Some(byte) = changed.get_mut(pdf.len() / 2) {
             *byte ^= 1;
@@ -359,9 +425,17 @@ impl<R: FnMut(Step)> Walk<'_, R> {
     async fn verify_file(&self, bytes: Vec<u8>) -> anyhow::Result<Value> {
         let answer = self
             .nobody
-            .send_bytes(Method::POST, "/v1/verifications:file", Some(("application/pdf", bytes)))
+            .send_bytes(
+                Method::POST,
+                "/v1/verifications:file",
+                Some(("application/pdf", bytes)),
+            )
             .await?;
-        ensure!(answer.status.is_success(), "POST /v1/verifications:file answered {}", answer.json());
+        ensure!(
+            answer.status.is_success(),
+            "POST /v1/verifications:file answered {}",
+            answer.json()
+        );
         Ok(answer.json())
     }
 }
@@ -374,7 +448,9 @@ async fn finished(school: &Api, id: &str) -> anyhow::Result<Value> {
         if operation.pointer("/done") == Some(&json!(true)) {
             let error = text(&operation, "/error");
             if !error.is_empty() {
-                let found = school.get(&format!("/v1/roster/imports/{id}/errors?pageSize=5")).await?;
+                let found = school
+                    .get(&format!("/v1/roster/imports/{id}/errors?pageSize=5"))
+                    .await?;
                 bail!("the import failed: {error}: {found}");
             }
             return school.get(&format!("/v1/roster/imports/{id}")).await;
@@ -387,7 +463,12 @@ async fn finished(school: &Api, id: &str) -> anyhow::Result<Value> {
 /// Calls again while the refusal is one that passes by itself: messages between services take a moment, and a
 /// student has to read for fifteen seconds.
 async fn patiently<T>(call: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    const PASSING: [&str; 4] = ["READ_TOKEN_EARLY", "DOCUMENT_NOT_READY", "ORIGIN_NOT_APPROVED", "EMPLOYER_NOT_APPROVED"];
+    const PASSING: [&str; 4] = [
+        "READ_TOKEN_EARLY",
+        "DOCUMENT_NOT_READY",
+        "ORIGIN_NOT_APPROVED",
+        "EMPLOYER_NOT_APPROVED",
+    ];
     let begun = Instant::now();
     loop {
         match call().await {

@@ -35,11 +35,19 @@ impl Consumer for Suspensions {
         let employer = message.employer_id.parse();
         let employer = employer.map_err(|_| ConsumeError::Reject(anyhow::anyhow!("employer_id is no id")))?;
         let caller = Caller::system();
-        let by = By { principal: None, caller: &caller };
-        let open = lists::open_of_employer(&mut *conn, employer).await.map_err(retry)?;
+        let by = By {
+            principal: None,
+            caller: &caller,
+        };
+        let open = lists::open_of_employer(&mut *conn, employer)
+            .await
+            .map_err(retry)?;
         for id in open {
             let mut record = act::load(&mut *conn, id, &by).await.map_err(retry)?;
-            let with = With { reason: "用人单位已停用".to_owned(), ..With::default() };
+            let with = With {
+                reason: "用人单位已停用".to_owned(),
+                ..With::default()
+            };
             match act::apply(&self.0, &mut *conn, &mut record, Command::Suspend, &by, with).await {
                 // Answered in the meantime: nothing is open any more.
                 Ok(()) | Err(crate::Error::Refused(_)) => {}

@@ -26,10 +26,17 @@ impl Consumer for IssueDocument {
     async fn consume(&self, conn: &mut PgConnection, delivery: &Delivery) -> Result<(), ConsumeError> {
         let app = &self.0;
         let message: AgreementChanged = delivery.decode()?;
-        let id: Uuid = message.agreement_id.parse().map_err(|_| reject("agreement_id is no id"))?;
-        let record = agreements::find(&mut *conn, id, &Scope::system()).await.map_err(retry)?;
+        let id: Uuid = message
+            .agreement_id
+            .parse()
+            .map_err(|_| reject("agreement_id is no id"))?;
+        let record = agreements::find(&mut *conn, id, &Scope::system())
+            .await
+            .map_err(retry)?;
         let record = record.ok_or_else(|| reject("no such agreement"))?;
-        let data = paper::data(app, &mut *conn, &record, record.rules.signed_revision).await.map_err(retry)?;
+        let data = paper::data(app, &mut *conn, &record, record.rules.signed_revision)
+            .await
+            .map_err(retry)?;
         let request = IssueDocumentRequest {
             // The same message asks for the same file, however often it comes.
             request_id: delivery.id.to_string(),
@@ -42,7 +49,9 @@ impl Consumer for IssueDocument {
         };
         let issued = peers::issue(&app.ctx, request).await?;
         let file_id = issued.file_id.parse().map_err(|_| reject("file_id is no id"))?;
-        agreements::save_document(conn, id, file_id, &issued.sha256).await.map_err(retry)
+        agreements::save_document(conn, id, file_id, &issued.sha256)
+            .await
+            .map_err(retry)
     }
 }
 

@@ -307,7 +307,10 @@ impl State {
     /// True when the agreement occupies the student's slot.
     #[must_use]
     pub fn occupies(self) -> bool {
-        matches!(self, Self::PendingReview | Self::AmendPendingStudent | Self::Effective | Self::Terminating)
+        matches!(
+            self,
+            Self::PendingReview | Self::AmendPendingStudent | Self::Effective | Self::Terminating
+        )
     }
 }
 
@@ -336,7 +339,11 @@ impl Agreement {
     /// The level that decides now.
     #[must_use]
     pub fn level(&self) -> Level {
-        if self.levels >= 2 && !self.department_passed { Level::Department } else { Level::School }
+        if self.levels >= 2 && !self.department_passed {
+            Level::Department
+        } else {
+            Level::School
+        }
     }
 
     /// The claim, if it still holds.
@@ -380,7 +387,11 @@ impl Signing {
         }
         match self.read {
             Some((revision, at)) if revision == current && now <= at + READ_TOKEN_LIFE => {
-                if now < at + READING_TIME { Err(Refusal::ReadTokenEarly) } else { Ok(()) }
+                if now < at + READING_TIME {
+                    Err(Refusal::ReadTokenEarly)
+                } else {
+                    Ok(())
+                }
             }
             _ => Err(Refusal::ReadTokenInvalid),
         }

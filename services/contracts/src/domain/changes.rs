@@ -24,7 +24,12 @@ pub fn compare(before: &Terms, after: &Terms) -> Vec<Change> {
         .into_iter()
         .zip(rows(after))
         .filter(|(one, other)| one.2 != other.2)
-        .map(|((field, label, before), (_, _, after))| Change { field, label, before, after })
+        .map(|((field, label, before), (_, _, after))| Change {
+            field,
+            label,
+            before,
+            after,
+        })
         .collect()
 }
 
@@ -36,15 +41,31 @@ fn rows(terms: &Terms) -> Vec<Row> {
         ("workRegionCode", "工作地点", terms.work_region_code.clone()),
         ("workAddress", "工作地址", terms.work_address.clone()),
         ("contractMonths", "聘期（月）", terms.contract_months.to_string()),
-        ("probationMonths", "试用期（月）", terms.probation_months.to_string()),
-        ("probationSalary", "试用期月薪（元）", terms.probation_salary.to_string()),
+        (
+            "probationMonths",
+            "试用期（月）",
+            terms.probation_months.to_string(),
+        ),
+        (
+            "probationSalary",
+            "试用期月薪（元）",
+            terms.probation_salary.to_string(),
+        ),
         ("salary", "转正月薪（元）", terms.salary.to_string()),
         ("reportBy", "报到期限", terms.report_by.clone()),
         ("lodging", "住宿", terms.lodging.clone()),
         ("insurance", "社会保险与公积金", terms.insurance.clone()),
         ("benefits", "其他福利", terms.benefits.clone()),
-        ("employerPenalty", "甲方违约金（元）", terms.employer_penalty.to_string()),
-        ("studentPenalty", "乙方违约金（元）", terms.student_penalty.to_string()),
+        (
+            "employerPenalty",
+            "甲方违约金（元）",
+            terms.employer_penalty.to_string(),
+        ),
+        (
+            "studentPenalty",
+            "乙方违约金（元）",
+            terms.student_penalty.to_string(),
+        ),
         ("release", "可解除的情形", terms.release.clone()),
         ("other", "其他约定", terms.other.clone()),
         ("acceptsArchive", "档案", yes(terms.accepts_archive)),
@@ -54,7 +75,11 @@ fn rows(terms: &Terms) -> Vec<Row> {
         ("archive.contact", "档案接收联系人", terms.archive.contact.clone()),
         ("archive.phone", "档案接收电话", terms.archive.phone.clone()),
         ("acceptsHousehold", "户口", yes(terms.accepts_household)),
-        ("household.address", "户口迁移地址", terms.household.address.clone()),
+        (
+            "household.address",
+            "户口迁移地址",
+            terms.household.address.clone(),
+        ),
     ]
 }
 
@@ -65,10 +90,20 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_told() {
-        let after = Terms { salary: 9_000, accepts_archive: true, ..good() };
+        let after = Terms {
+            salary: 9_000,
+            accepts_archive: true,
+            ..good()
+        };
         let changes = compare(&good(), &after);
-        assert_eq!(changes.iter().map(|change| change.field).collect::<Vec<_>>(), ["salary", "acceptsArchive"]);
-        assert_eq!((changes[0].before.as_str(), changes[0].after.as_str()), ("8000", "9000"));
+        assert_eq!(
+            changes.iter().map(|change| change.field).collect::<Vec<_>>(),
+            ["salary", "acceptsArchive"]
+        );
+        assert_eq!(
+            (changes[0].before.as_str(), changes[0].after.as_str()),
+            ("8000", "9000")
+        );
         assert!(compare(&good(), &good()).is_empty());
     }
 }

@@ -106,7 +106,9 @@ impl Refusal {
     #[must_use]
     pub fn message(&self) -> String {
         match self {
-            Self::Transition { from, .. } => format!("当前状态为“{}”，不能进行这项操作，请刷新后查看", from.text()),
+            Self::Transition { from, .. } => {
+                format!("当前状态为“{}”，不能进行这项操作，请刷新后查看", from.text())
+            }
             Self::Expired => "应约有效期已过，请与用人单位联系重新发出邀请".to_owned(),
             Self::AmendmentExpired => "重新确认的期限已过，协议按双方上次签署的版本继续审核".to_owned(),
             Self::RevisionChanged { current } => {
@@ -134,7 +136,9 @@ impl Refusal {
             Self::CancelNone => "没有等待处理的撤销申请，可能已超过 72 小时失效".to_owned(),
             Self::DeadlineShrinks => "应约截止时间只能延长，不能缩短".to_owned(),
             Self::TermsIncomplete { label, .. } => format!("请填写{label}"),
-            Self::TermsForbidden { words, .. } => format!("约定中不得出现“{words}”：用人单位不得收取财物或扣押证件（劳动合同法第九条）"),
+            Self::TermsForbidden { words, .. } => {
+                format!("约定中不得出现“{words}”：用人单位不得收取财物或扣押证件（劳动合同法第九条）")
+            }
             Self::TermsWrong { problem, .. } => problem.clone(),
         }
     }
@@ -143,9 +147,9 @@ impl Refusal {
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         match self {
-            Self::TermsIncomplete { field, .. } | Self::TermsForbidden { field, .. } | Self::TermsWrong { field, .. } => {
-                Some(field)
-            }
+            Self::TermsIncomplete { field, .. }
+            | Self::TermsForbidden { field, .. }
+            | Self::TermsWrong { field, .. } => Some(field),
             Self::ArchiveNeeded => Some("archive.receiver"),
             Self::HouseholdNeeded => Some("household.address"),
             Self::DeadlineShrinks => Some("validDays"),

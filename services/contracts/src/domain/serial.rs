@@ -26,13 +26,16 @@ pub fn code(random: [u8; CODE]) -> String {
 #[must_use]
 pub fn plausible(serial: &str) -> bool {
     let mut parts = serial.split('-');
-    let (Some(cohort), Some(short), Some(body), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(cohort), Some(short), Some(body), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return false;
     };
     let (Some(cohort), Some((at, check))) = (cohort.strip_prefix("QH"), body.char_indices().last()) else {
         return false;
     };
-    body.get(..at).is_some_and(|body| check_letter(&format!("{cohort}{short}{body}")) == check)
+    body.get(..at)
+        .is_some_and(|body| check_letter(&format!("{cohort}{short}{body}")) == check)
 }
 
 fn letters(random: &[u8]) -> String {
@@ -40,12 +43,17 @@ fn letters(random: &[u8]) -> String {
 }
 
 fn letter(number: usize) -> char {
-    ALPHABET.get(number % ALPHABET.len()).map_or('2', |byte| char::from(*byte))
+    ALPHABET
+        .get(number % ALPHABET.len())
+        .map_or('2', |byte| char::from(*byte))
 }
 
 /// A weighted sum: any single wrong character changes it, and most swaps.
 fn check_letter(text: &str) -> char {
-    let sum = text.bytes().enumerate().fold(0usize, |sum, (at, byte)| sum + (at % 29 + 1) * usize::from(byte));
+    let sum = text
+        .bytes()
+        .enumerate()
+        .fold(0usize, |sum, (at, byte)| sum + (at % 29 + 1) * usize::from(byte));
     letter(sum)
 }
 

@@ -66,16 +66,25 @@ pub enum Command {
 pub fn decide(slot: Slot, command: Command, by: Reference) -> Result<Slot, Refusal> {
     match (slot, command) {
         (Slot::Free, Command::Reserve) => Ok(Slot::Reserved(by)),
-        (Slot::Reserved(holder) | Slot::Held(holder) | Slot::Releasing { reference: holder, .. }, Command::Reserve) => {
-            Err(Refusal::SlotTaken(holder.kind))
-        }
+        (
+            Slot::Reserved(holder)
+            | Slot::Held(holder)
+            | Slot::Releasing {
+                reference: holder, ..
+            },
+            Command::Reserve,
+        ) => Err(Refusal::SlotTaken(holder.kind)),
         (Slot::Reserved(holder), Command::Hold) if holder == by => Ok(Slot::Held(by)),
         (Slot::Reserved(holder), Command::Free) if holder == by => Ok(Slot::Free),
-        (Slot::Held(holder), Command::BeginRelease) if holder == by => {
-            Ok(Slot::Releasing { reference: by, held: true })
-        }
+        (Slot::Held(holder), Command::BeginRelease) if holder == by => Ok(Slot::Releasing {
+            reference: by,
+            held: true,
+        }),
         (Slot::Reserved(holder), Command::BeginRelease) if holder == by && by.kind == Kind::Offline => {
-            Ok(Slot::Releasing { reference: by, held: false })
+            Ok(Slot::Releasing {
+                reference: by,
+                held: false,
+            })
         }
         (Slot::Releasing { reference, held }, Command::EndRelease) if reference == by => {
             Ok(if held { Slot::Held(by) } else { Slot::Reserved(by) })
@@ -91,7 +100,9 @@ impl Slot {
     pub fn reference(self) -> Option<Reference> {
         match self {
             Self::Free => None,
-            Self::Reserved(reference) | Self::Held(reference) | Self::Releasing { reference, .. } => Some(reference),
+            Self::Reserved(reference) | Self::Held(reference) | Self::Releasing { reference, .. } => {
+                Some(reference)
+            }
         }
     }
 }
@@ -112,18 +123,33 @@ mod tests {
     ];
 
     fn reference(kind: Kind, id: u128) -> Reference {
-        Reference { kind, id: Uuid::from_u128(id) }
+        Reference {
+            kind,
+            id: Uuid::from_u128(id),
+        }
     }
 
     #[test]
     fn every_state_and_command() {
         let by = reference(Kind::Online, 1);
-        let releasing = Slot::Releasing { reference: by, held: true };
+        let releasing = Slot::Releasing {
+            reference: by,
+            held: true,
+        };
         let expected: [(Slot, [Option<Slot>; 6]); 4] = [
-            (Slot::Free, [Some(Slot::Reserved(by)), None, None, None, None, None]),
-            (Slot::Reserved(by), [None, Some(Slot::Held(by)), Some(Slot::Free), None, None, None]),
+            (
+                Slot::Free,
+                [Some(Slot::Reserved(by)), None, None, None, None, None],
+            ),
+            (
+                Slot::Reserved(by),
+                [None, Some(Slot::Held(by)), Some(Slot::Free), None, None, None],
+            ),
             (Slot::Held(by), [None, None, None, Some(releasing), None, None]),
-            (releasing, [None, None, None, None, Some(Slot::Held(by)), Some(Slot::Free)]),
+            (
+                releasing,
+                [None, None, None, None, Some(Slot::Held(by)), Some(Slot::Free)],
+            ),
         ];
         for (slot, row) in expected {
             for (command, to) in COMMANDS.iter().zip(row) {

@@ -84,8 +84,17 @@ pub struct Hint {
 }
 
 /// Words that no agreement may hold: money or papers taken from the student (Labour Contract Law, article 9).
-const FORBIDDEN: [&str; 9] =
-    ["押金", "保证金", "服装费", "培训费由乙方", "扣押身份证", "扣押毕业证", "扣留证件", "风险金", "集资"];
+const FORBIDDEN: [&str; 9] = [
+    "押金",
+    "保证金",
+    "服装费",
+    "培训费由乙方",
+    "扣押身份证",
+    "扣押毕业证",
+    "扣留证件",
+    "风险金",
+    "集资",
+];
 
 /// Penalty from which both are warned; some provinces recommend a limit, none is law.
 const PENALTY_HINT: u32 = 5_000;
@@ -102,14 +111,38 @@ pub fn parse_date(text: &str) -> Option<Date> {
 pub fn check(terms: &Terms, today: Date) -> Result<(), Refusal> {
     let required = [
         (terms.position.is_empty(), "terms.position", "工作岗位"),
-        (terms.job_category_code.is_empty(), "terms.jobCategoryCode", "工作职位类别"),
-        (terms.work_region_code.is_empty(), "terms.workRegionCode", "工作地点"),
+        (
+            terms.job_category_code.is_empty(),
+            "terms.jobCategoryCode",
+            "工作职位类别",
+        ),
+        (
+            terms.work_region_code.is_empty(),
+            "terms.workRegionCode",
+            "工作地点",
+        ),
         (terms.salary == 0, "terms.salary", "转正月薪"),
         (terms.report_by.is_empty(), "terms.reportBy", "报到期限"),
-        (terms.accepts_archive && terms.archive.receiver.is_empty(), "terms.archive.receiver", "档案接收单位"),
-        (terms.accepts_archive && terms.archive.address.is_empty(), "terms.archive.address", "档案接收地址"),
-        (terms.accepts_household && terms.household.address.is_empty(), "terms.household.address", "户口迁移地址"),
-        (terms.probation_months > 0 && terms.probation_salary == 0, "terms.probationSalary", "试用期月薪"),
+        (
+            terms.accepts_archive && terms.archive.receiver.is_empty(),
+            "terms.archive.receiver",
+            "档案接收单位",
+        ),
+        (
+            terms.accepts_archive && terms.archive.address.is_empty(),
+            "terms.archive.address",
+            "档案接收地址",
+        ),
+        (
+            terms.accepts_household && terms.household.address.is_empty(),
+            "terms.household.address",
+            "户口迁移地址",
+        ),
+        (
+            terms.probation_months > 0 && terms.probation_salary == 0,
+            "terms.probationSalary",
+            "试用期月薪",
+        ),
     ];
     if let Some((_, field, label)) = required.into_iter().find(|(missing, ..)| *missing) {
         return Err(Refusal::TermsIncomplete { field, label });
@@ -122,11 +155,17 @@ pub fn check(terms: &Terms, today: Date) -> Result<(), Refusal> {
     if terms.probation_months > longest_probation(terms.contract_months) {
         return Err(wrong(
             "terms.probationMonths",
-            &format!("试用期过长：这样的合同期限最多 {} 个月（劳动合同法第十九条）", longest_probation(terms.contract_months)),
+            &format!(
+                "试用期过长：这样的合同期限最多 {} 个月（劳动合同法第十九条）",
+                longest_probation(terms.contract_months)
+            ),
         ));
     }
     if terms.probation_months > 0 && u64::from(terms.probation_salary) * 100 < u64::from(terms.salary) * 80 {
-        return Err(wrong("terms.probationSalary", "试用期月薪不得低于转正月薪的 80%（劳动合同法第二十条）"));
+        return Err(wrong(
+            "terms.probationSalary",
+            "试用期月薪不得低于转正月薪的 80%（劳动合同法第二十条）",
+        ));
     }
     forbidden(terms)
 }
@@ -151,7 +190,10 @@ fn forbidden(terms: &Terms) -> Result<(), Refusal> {
     ];
     for (field, text) in texts {
         // Blanks between the characters hide a word from a plain search.
-        let text: String = text.chars().filter(|character| !character.is_whitespace()).collect();
+        let text: String = text
+            .chars()
+            .filter(|character| !character.is_whitespace())
+            .collect();
         if let Some(words) = FORBIDDEN.into_iter().find(|words| text.contains(words)) {
             return Err(Refusal::TermsForbidden { field, words });
         }
@@ -160,29 +202,55 @@ fn forbidden(terms: &Terms) -> Result<(), Refusal> {
 }
 
 fn wrong(field: &'static str, problem: &str) -> Refusal {
-    Refusal::TermsWrong { field, problem: problem.to_owned() }
+    Refusal::TermsWrong {
+        field,
+        problem: problem.to_owned(),
+    }
 }
 
 /// What both should look at twice.
 #[must_use]
 pub fn hints(terms: &Terms) -> Vec<Hint> {
     let mut hints = Vec::new();
-    let mut add = |field, code, message: &str| hints.push(Hint { field, code, message: message.to_owned() });
-    for (field, penalty) in
-        [("terms.employerPenalty", terms.employer_penalty), ("terms.studentPenalty", terms.student_penalty)]
-    {
+    let mut add = |field, code, message: &str| {
+        hints.push(Hint {
+            field,
+            code,
+            message: message.to_owned(),
+        })
+    };
+    for (field, penalty) in [
+        ("terms.employerPenalty", terms.employer_penalty),
+        ("terms.studentPenalty", terms.student_penalty),
+    ] {
         if penalty > PENALTY_HINT {
-            add(field, "PENALTY_HIGH", "违约金较高，请双方确认；国家没有统一上限，部分省份有惯例上限");
+            add(
+                field,
+                "PENALTY_HIGH",
+                "违约金较高，请双方确认；国家没有统一上限，部分省份有惯例上限",
+            );
         }
     }
     if terms.student_penalty > terms.employer_penalty {
-        add("terms.studentPenalty", "PENALTY_UNEQUAL", "乙方违约金高于甲方，建议双方对等");
+        add(
+            "terms.studentPenalty",
+            "PENALTY_UNEQUAL",
+            "乙方违约金高于甲方，建议双方对等",
+        );
     }
     if terms.insurance.is_empty() {
-        add("terms.insurance", "INSURANCE_MISSING", "未填写社会保险与公积金；用人单位应依法为劳动者缴纳社会保险");
+        add(
+            "terms.insurance",
+            "INSURANCE_MISSING",
+            "未填写社会保险与公积金；用人单位应依法为劳动者缴纳社会保险",
+        );
     }
     if terms.release.is_empty() {
-        add("terms.release", "RELEASE_MISSING", "未约定升学、入伍、录用为公务员等可解除协议的情形");
+        add(
+            "terms.release",
+            "RELEASE_MISSING",
+            "未约定升学、入伍、录用为公务员等可解除协议的情形",
+        );
     }
     hints
 }
@@ -218,31 +286,58 @@ pub(crate) mod tests {
     #[test]
     fn probation_follows_the_law() {
         assert_eq!(refused(|_| {}), None);
-        assert_eq!(refused(|terms| terms.probation_months = 7), Some("terms.probationMonths"));
+        assert_eq!(
+            refused(|terms| terms.probation_months = 7),
+            Some("terms.probationMonths")
+        );
         for (contract, longest) in [(0, 6), (2, 0), (3, 1), (11, 1), (12, 2), (35, 2), (36, 6)] {
             assert_eq!(longest_probation(contract), longest, "{contract} months");
         }
-        assert_eq!(refused(|terms| terms.probation_salary = 6_399), Some("terms.probationSalary"));
+        assert_eq!(
+            refused(|terms| terms.probation_salary = 6_399),
+            Some("terms.probationSalary")
+        );
     }
 
     #[test]
     fn what_is_missing_or_impossible_is_named() {
         assert_eq!(refused(|terms| terms.position.clear()), Some("terms.position"));
-        assert_eq!(refused(|terms| terms.accepts_archive = true), Some("terms.archive.receiver"));
-        assert_eq!(refused(|terms| terms.accepts_household = true), Some("terms.household.address"));
-        assert_eq!(refused(|terms| terms.report_by = "2026-02-30".into()), Some("terms.reportBy"));
-        assert_eq!(refused(|terms| terms.report_by = "2026-05-31".into()), Some("terms.reportBy"));
+        assert_eq!(
+            refused(|terms| terms.accepts_archive = true),
+            Some("terms.archive.receiver")
+        );
+        assert_eq!(
+            refused(|terms| terms.accepts_household = true),
+            Some("terms.household.address")
+        );
+        assert_eq!(
+            refused(|terms| terms.report_by = "2026-02-30".into()),
+            Some("terms.reportBy")
+        );
+        assert_eq!(
+            refused(|terms| terms.report_by = "2026-05-31".into()),
+            Some("terms.reportBy")
+        );
     }
 
     #[test]
     fn taking_money_from_students_is_refused_even_with_blanks() {
-        assert_eq!(refused(|terms| terms.other = "入职须交押金".into()), Some("terms.other"));
-        assert_eq!(refused(|terms| terms.other = "须交 押 金 500 元".into()), Some("terms.other"));
+        assert_eq!(
+            refused(|terms| terms.other = "入职须交押金".into()),
+            Some("terms.other")
+        );
+        assert_eq!(
+            refused(|terms| terms.other = "须交 押 金 500 元".into()),
+            Some("terms.other")
+        );
     }
 
     #[test]
     fn hints_stop_nothing() {
-        let terms = Terms { student_penalty: 9_000, ..good() };
+        let terms = Terms {
+            student_penalty: 9_000,
+            ..good()
+        };
         assert!(check(&terms, TODAY).is_ok());
         assert!(hints(&terms).iter().any(|hint| hint.code == "PENALTY_UNEQUAL"));
     }

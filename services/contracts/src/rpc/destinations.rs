@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use qihang_kit::{auth, codes};
-use qihang_proto::contracts::v1::{Destination, GetMyDestinationRequest, SlotState, destination_service_server};
+use qihang_proto::contracts::v1::{
+    Destination, GetMyDestinationRequest, SlotState, destination_service_server,
+};
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
@@ -36,11 +38,16 @@ impl destination_service_server::DestinationService for Destinations {
 async fn mine(app: &App, scope: &Scope) -> Result<Destination, Error> {
     let student_id = scope.student_id.ok_or(Error::NotFound)?;
     let mut conn = app.ctx.pool.acquire().await?;
-    let Some(found) = slots::find(&mut conn, student_id).await? else { return Ok(free()) };
+    let Some(found) = slots::find(&mut conn, student_id).await? else {
+        return Ok(free());
+    };
     let holder = match found.slot.reference() {
-        Some(Reference { kind: Kind::Online, id }) => {
-            agreements::find(&mut conn, id, scope).await?.map(|record| party::read::<party::Employer>(&record.employer).name)
-        }
+        Some(Reference {
+            kind: Kind::Online,
+            id,
+        }) => agreements::find(&mut conn, id, scope)
+            .await?
+            .map(|record| party::read::<party::Employer>(&record.employer).name),
         _ => None,
     };
     let (state, state_text, way_out) = describe(found.slot);
@@ -49,8 +56,17 @@ async fn mine(app: &App, scope: &Scope) -> Result<Destination, Error> {
     Ok(Destination {
         state: state.into(),
         state_text: state_text.to_owned(),
-        kind: found.slot.reference().map(|reference| slots::word(reference.kind)).unwrap_or_default().to_owned(),
-        record_id: found.slot.reference().map(|reference| reference.id.to_string()).unwrap_or_default(),
+        kind: found
+            .slot
+            .reference()
+            .map(|reference| slots::word(reference.kind))
+            .unwrap_or_default()
+            .to_owned(),
+        record_id: found
+            .slot
+            .reference()
+            .map(|reference| reference.id.to_string())
+            .unwrap_or_default(),
         code: code.to_owned(),
         name: codes::name("destination", code).unwrap_or_default().to_owned(),
         holder: holder.unwrap_or_default(),
@@ -62,14 +78,28 @@ async fn mine(app: &App, scope: &Scope) -> Result<Destination, Error> {
 fn describe(slot: Slot) -> (SlotState, &'static str, &'static str) {
     match slot {
         Slot::Free => (SlotState::Free, "未确认", ""),
-        Slot::Reserved(_) => {
-            (SlotState::Reserved, "待学校审核", "学校审核不通过或双方撤销后，可以重新选择")
-        }
-        Slot::Held(_) => (SlotState::Held, "已登记", "需要更改时，请在【解约及去向解除】中申请解约"),
-        Slot::Releasing { .. } => (SlotState::Releasing, "解约中", "解约经学校审核通过后，可以重新选择"),
+        Slot::Reserved(_) => (
+            SlotState::Reserved,
+            "待学校审核",
+            "学校审核不通过或双方撤销后，可以重新选择",
+        ),
+        Slot::Held(_) => (
+            SlotState::Held,
+            "已登记",
+            "需要更改时，请在【解约及去向解除】中申请解约",
+        ),
+        Slot::Releasing { .. } => (
+            SlotState::Releasing,
+            "解约中",
+            "解约经学校审核通过后，可以重新选择",
+        ),
     }
 }
 
 fn free() -> Destination {
-    Destination { state: SlotState::Free.into(), state_text: "未确认".to_owned(), ..Destination::default() }
+    Destination {
+        state: SlotState::Free.into(),
+        state_text: "未确认".to_owned(),
+        ..Destination::default()
+    }
 }

@@ -37,11 +37,21 @@ impl agreement_review_service_server::AgreementReviewService for Reviews {
     }
 
     async fn claim_review(&self, request: Request<CommandRequest>) -> Result<Response<Agreement>, Status> {
-        plain(&self.0, &request, Plain::bare(request.get_ref(), "ClaimReview", Command::ClaimReview)).await
+        plain(
+            &self.0,
+            &request,
+            Plain::bare(request.get_ref(), "ClaimReview", Command::ClaimReview),
+        )
+        .await
     }
 
     async fn release_review(&self, request: Request<CommandRequest>) -> Result<Response<Agreement>, Status> {
-        plain(&self.0, &request, Plain::bare(request.get_ref(), "ReleaseReview", Command::ReleaseReview)).await
+        plain(
+            &self.0,
+            &request,
+            Plain::bare(request.get_ref(), "ReleaseReview", Command::ReleaseReview),
+        )
+        .await
     }
 
     async fn approve_agreement(
@@ -56,14 +66,29 @@ impl agreement_review_service_server::AgreementReviewService for Reviews {
             etag: &message.etag,
             request_id: &message.request_id,
         };
-        let command = Command::Approve { revision: revision(message.revision) };
+        let command = Command::Approve {
+            revision: revision(message.revision),
+        };
         run(&self.0, asked, move |work| {
-            Box::pin(async move { act::apply(work.app, work.conn, work.record, command, work.by, With::default()).await })
+            Box::pin(async move {
+                act::apply(
+                    work.app,
+                    work.conn,
+                    work.record,
+                    command,
+                    work.by,
+                    With::default(),
+                )
+                .await
+            })
         })
         .await
     }
 
-    async fn reject_agreement(&self, request: Request<RejectAgreementRequest>) -> Result<Response<Agreement>, Status> {
+    async fn reject_agreement(
+        &self,
+        request: Request<RejectAgreementRequest>,
+    ) -> Result<Response<Agreement>, Status> {
         let message = request.get_ref();
         let asked = Asked {
             request: &request,
@@ -72,11 +97,16 @@ impl agreement_review_service_server::AgreementReviewService for Reviews {
             etag: &message.etag,
             request_id: &message.request_id,
         };
-        let command = Command::Reject { revision: revision(message.revision) };
+        let command = Command::Reject {
+            revision: revision(message.revision),
+        };
         let reason = reason(message);
         run(&self.0, asked, move |work| {
             Box::pin(async move {
-                let with = With { reason, ..With::default() };
+                let with = With {
+                    reason,
+                    ..With::default()
+                };
                 act::apply(work.app, work.conn, work.record, command, work.by, with).await
             })
         })
@@ -89,7 +119,9 @@ impl agreement_review_service_server::AgreementReviewService for Reviews {
     ) -> Result<Response<BatchApproveAgreementsResponse>, Status> {
         let principal = auth::principal(&request)?;
         let caller = auth::caller(&request);
-        Ok(Response::new(batch(&self.0, request.get_ref(), principal, &caller).await?))
+        Ok(Response::new(
+            batch(&self.0, request.get_ref(), principal, &caller).await?,
+        ))
     }
 }
 
@@ -106,8 +138,11 @@ fn reason(message: &RejectAgreementRequest) -> String {
         "INFORMATION_WRONG" => "信息有误",
         _ => "其他",
     };
-    let fields =
-        if message.fields.is_empty() { String::new() } else { format!("（{}）", message.fields.join("、")) };
+    let fields = if message.fields.is_empty() {
+        String::new()
+    } else {
+        format!("（{}）", message.fields.join("、"))
+    };
     format!("{class}：{}{fields}", message.reason.trim())
 }
 
@@ -119,16 +154,29 @@ async fn list(
     let scope = Scope::of(principal)?;
     let department = Some(request.department.as_str()).filter(|name| !name.is_empty());
     let query = page::Query::new(request.page_size, &request.page_token, &department)?;
-    let after = query.after::<(i64, Uuid)>()?.map(|(nanos, id)| (moment(nanos), id));
+    let after = query
+        .after::<(i64, Uuid)>()?
+        .map(|(nanos, id)| (moment(nanos), id));
     let mut conn = app.ctx.pool.acquire().await?;
     let department_level = principal.role == Role::Department;
-    let rows = lists::to_review(&mut conn, &scope, department_level, department, after, query.limit()).await?;
+    let rows = lists::to_review(
+        &mut conn,
+        &scope,
+        department_level,
+        department,
+        after,
+        query.limit(),
+    )
+    .await?;
     let (rows, next_page_token) = query.finish(rows, |record| {
         let nanos = i64::try_from(record.waiting_since.unix_timestamp_nanos()).unwrap_or(i64::MAX);
         (nanos, record.rules.id)
     });
     let agreements = many(app, &mut conn, &rows, principal).await?;
-    Ok(ListAgreementsResponse { agreements, next_page_token })
+    Ok(ListAgreementsResponse {
+        agreements,
+        next_page_token,
+    })
 }
 
 fn moment(nanos: i64) -> OffsetDateTime {
@@ -156,11 +204,18 @@ async fn batch(
         Ok(ticket) => ticket,
         Err(answer) => return Ok(answer),
     };
-    let by = By { principal: Some(principal), caller };
+    let by = By {
+        principal: Some(principal),
+        caller,
+    };
     let mut results = Vec::with_capacity(request.items.len());
     for item in &request.items {
         results.push(match approve_one(app, item, &by).await {
-            Ok(()) => ReviewResult { id: item.id.clone(), approved: true, ..ReviewResult::default() },
+            Ok(()) => ReviewResult {
+                id: item.id.clone(),
+                approved: true,
+                ..ReviewResult::default()
+            },
             Err(error) => {
                 let fault = Fault::from(error);
                 ReviewResult {
@@ -182,7 +237,9 @@ async fn batch(
 async fn approve_one(app: &App, item: &ReviewItem, by: &By<'_>) -> Result<(), Error> {
     let mut transaction = app.ctx.pool.begin().await?;
     let mut record = act::load(&mut transaction, id(&item.id)?, by).await?;
-    let command = Command::Approve { revision: revision(item.revision) };
+    let command = Command::Approve {
+        revision: revision(item.revision),
+    };
     act::apply(app, &mut transaction, &mut record, command, by, With::default()).await?;
     transaction.commit().await?;
     Ok(())

@@ -43,18 +43,29 @@ impl signing_service_server::SigningService for Signing {
     }
 
     async fn withdraw_offer(&self, request: Request<ReasonRequest>) -> Answer<Agreement> {
-        command::plain(&self.0, &request, Plain::reason(request.get_ref(), "WithdrawOffer", Command::Withdraw)).await
+        command::plain(
+            &self.0,
+            &request,
+            Plain::reason(request.get_ref(), "WithdrawOffer", Command::Withdraw),
+        )
+        .await
     }
 
     async fn reoffer_agreement(&self, request: Request<ReofferAgreementRequest>) -> Answer<Agreement> {
         offer::reoffer(&self.0, &request).await
     }
 
-    async fn list_sent_offers(&self, request: Request<ListAgreementsRequest>) -> Answer<ListAgreementsResponse> {
+    async fn list_sent_offers(
+        &self,
+        request: Request<ListAgreementsRequest>,
+    ) -> Answer<ListAgreementsResponse> {
         look::list(&self.0, &request).await
     }
 
-    async fn list_my_offers(&self, request: Request<ListAgreementsRequest>) -> Answer<ListAgreementsResponse> {
+    async fn list_my_offers(
+        &self,
+        request: Request<ListAgreementsRequest>,
+    ) -> Answer<ListAgreementsResponse> {
         look::list(&self.0, &request).await
     }
 
@@ -75,7 +86,12 @@ impl signing_service_server::SigningService for Signing {
     }
 
     async fn decline_offer(&self, request: Request<ReasonRequest>) -> Answer<Agreement> {
-        command::plain(&self.0, &request, Plain::reason(request.get_ref(), "DeclineOffer", Command::Decline)).await
+        command::plain(
+            &self.0,
+            &request,
+            Plain::reason(request.get_ref(), "DeclineOffer", Command::Decline),
+        )
+        .await
     }
 
     async fn amend_agreement(&self, request: Request<AmendAgreementRequest>) -> Answer<Agreement> {
@@ -102,7 +118,12 @@ impl signing_service_server::SigningService for Signing {
     }
 
     async fn agree_cancel(&self, request: Request<CommandRequest>) -> Answer<Agreement> {
-        command::plain(&self.0, &request, Plain::bare(request.get_ref(), "AgreeCancel", Command::AgreeCancel)).await
+        command::plain(
+            &self.0,
+            &request,
+            Plain::bare(request.get_ref(), "AgreeCancel", Command::AgreeCancel),
+        )
+        .await
     }
 
     async fn withdraw_cancel(&self, request: Request<CommandRequest>) -> Answer<Agreement> {
@@ -110,7 +131,10 @@ impl signing_service_server::SigningService for Signing {
         command::plain(&self.0, &request, plain).await
     }
 
-    async fn compare_revisions(&self, request: Request<CompareRevisionsRequest>) -> Answer<CompareRevisionsResponse> {
+    async fn compare_revisions(
+        &self,
+        request: Request<CompareRevisionsRequest>,
+    ) -> Answer<CompareRevisionsResponse> {
         look::compare(&self.0, &request).await
     }
 

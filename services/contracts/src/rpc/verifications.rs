@@ -32,7 +32,10 @@ pub(crate) struct Verifications(pub(crate) Arc<App>);
 
 #[async_trait]
 impl verification_service_server::VerificationService for Verifications {
-    async fn verify_serial(&self, request: Request<VerifySerialRequest>) -> Result<Response<Verification>, Status> {
+    async fn verify_serial(
+        &self,
+        request: Request<VerifySerialRequest>,
+    ) -> Result<Response<Verification>, Status> {
         Ok(Response::new(by_serial(&self.0, request.get_ref()).await?))
     }
 
@@ -58,8 +61,12 @@ async fn by_serial(app: &App, request: &VerifySerialRequest) -> Result<Verificat
         return Err(Error::NotVerified);
     }
     let mut conn = app.ctx.pool.acquire().await?;
-    let id = lists::by_serial(&mut conn, &serial).await?.ok_or(Error::NotVerified)?;
-    let record = agreements::find(&mut conn, id, &Scope::system()).await?.ok_or(Error::NotVerified)?;
+    let id = lists::by_serial(&mut conn, &serial)
+        .await?
+        .ok_or(Error::NotVerified)?;
+    let record = agreements::find(&mut conn, id, &Scope::system())
+        .await?
+        .ok_or(Error::NotVerified)?;
     let code = request.code.trim().to_uppercase();
     let known = record.verify_code.as_deref().unwrap_or_default();
     if !bool::from(code.as_bytes().ct_eq(known.as_bytes())) {
@@ -89,7 +96,12 @@ async fn by_file(app: &App, file: Vec<u8>) -> Result<Verification, Error> {
     } else {
         format!("这不是本平台出具的原始文件，或内容已被改动：{}", seal.reason)
     };
-    Ok(Verification { genuine: false, sha256, message, ..Verification::default() })
+    Ok(Verification {
+        genuine: false,
+        sha256,
+        message,
+        ..Verification::default()
+    })
 }
 
 /// What an agreement is worth now; names are masked.

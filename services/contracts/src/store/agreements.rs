@@ -89,7 +89,11 @@ impl TryFrom<Row> for Record {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self, Error> {
-        let inconsistent = |column| Error::Inconsistent { table: "agreements", column, id: row.id };
+        let inconsistent = |column| Error::Inconsistent {
+            table: "agreements",
+            column,
+            id: row.id,
+        };
         let cancel_by = match row.cancel_by.as_deref() {
             None => None,
             Some("STUDENT") => Some(Party::Student),
@@ -106,8 +110,13 @@ impl TryFrom<Row> for Record {
             expire_time: row.expire_time,
             amend_deadline: row.amend_deadline,
             department_passed: row.department_passed,
-            claim: row.claim_account.zip(row.claim_until).map(|(account, until)| Claim { account, until }),
-            cancel: cancel_by.zip(row.cancel_until).map(|(by, until)| Cancel { by, until }),
+            claim: row
+                .claim_account
+                .zip(row.claim_until)
+                .map(|(account, until)| Claim { account, until }),
+            cancel: cancel_by
+                .zip(row.cancel_until)
+                .map(|(by, until)| Cancel { by, until }),
             accepts_archive: row.accepts_archive,
             accepts_household: row.accepts_household,
             levels: u8::try_from(row.levels).map_err(|_| inconsistent("levels"))?,

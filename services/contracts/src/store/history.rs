@@ -70,9 +70,12 @@ pub(crate) async fn append(conn: &mut PgConnection, step: &Step) -> Result<(), E
 
 /// Every step in order.
 pub(crate) async fn list(conn: &mut PgConnection, id: Uuid) -> Result<Vec<Link>, Error> {
-    let rows = sqlx::query!("SELECT * FROM contracts.history WHERE agreement_id = $1 ORDER BY sequence", id)
-        .fetch_all(conn)
-        .await?;
+    let rows = sqlx::query!(
+        "SELECT * FROM contracts.history WHERE agreement_id = $1 ORDER BY sequence",
+        id
+    )
+    .fetch_all(conn)
+    .await?;
     Ok(rows
         .into_iter()
         .map(|row| Link {
@@ -101,7 +104,9 @@ pub(crate) fn intact(links: &[Link]) -> bool {
     let mut previous: Option<&[u8]> = None;
     for (place, link) in links.iter().enumerate() {
         let sequence = i32::try_from(place + 1).unwrap_or(i32::MAX);
-        if link.sequence != sequence || history::next_hash(previous, &(sequence, &link.step)).as_slice() != link.hash {
+        if link.sequence != sequence
+            || history::next_hash(previous, &(sequence, &link.step)).as_slice() != link.hash
+        {
             return false;
         }
         previous = Some(&link.hash);

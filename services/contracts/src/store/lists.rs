@@ -131,12 +131,19 @@ pub(crate) async fn open_of_employer(conn: &mut PgConnection, employer_id: Uuid)
 
 /// The agreement of a serial.
 pub(crate) async fn by_serial(conn: &mut PgConnection, serial: &str) -> Result<Option<Uuid>, Error> {
-    Ok(sqlx::query_scalar!("SELECT id FROM contracts.agreements WHERE serial = $1", serial).fetch_optional(conn).await?)
+    Ok(
+        sqlx::query_scalar!("SELECT id FROM contracts.agreements WHERE serial = $1", serial)
+            .fetch_optional(conn)
+            .await?,
+    )
 }
 
 /// The agreement of a sealed document.
 pub(crate) async fn by_document(conn: &mut PgConnection, sha256: &str) -> Result<Option<Uuid>, Error> {
-    Ok(sqlx::query_scalar!("SELECT id FROM contracts.agreements WHERE document_sha256 = $1", sha256)
-        .fetch_optional(conn)
-        .await?)
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM contracts.agreements WHERE document_sha256 = $1",
+        sha256
+    )
+    .fetch_optional(conn)
+    .await?)
 }

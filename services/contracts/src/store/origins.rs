@@ -28,8 +28,11 @@ pub(crate) async fn save(
 
 /// True when the record was approved at the last word.
 pub(crate) async fn approved(conn: &mut PgConnection, student_id: Uuid) -> Result<bool, Error> {
-    let approved = sqlx::query_scalar!("SELECT approved FROM contracts.origins WHERE student_id = $1", student_id)
-        .fetch_optional(conn)
-        .await?;
+    let approved = sqlx::query_scalar!(
+        "SELECT approved FROM contracts.origins WHERE student_id = $1",
+        student_id
+    )
+    .fetch_optional(conn)
+    .await?;
     Ok(approved.unwrap_or_default())
 }

@@ -29,7 +29,12 @@ pub(crate) struct Signed {
 }
 
 /// Writes a revision; a draft's own may be written again.
-pub(crate) async fn write(conn: &mut PgConnection, id: Uuid, number: i32, terms: &Terms) -> Result<(), Error> {
+pub(crate) async fn write(
+    conn: &mut PgConnection,
+    id: Uuid,
+    number: i32,
+    terms: &Terms,
+) -> Result<(), Error> {
     let json = serde_json::to_value(terms).map_err(Error::Json)?;
     let hash = history::next_hash(None, &json);
     sqlx::query!(
@@ -68,7 +73,12 @@ pub(crate) async fn of_many(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec
     .fetch_all(conn)
     .await?;
     rows.into_iter()
-        .map(|row| Ok((row.agreement_id, serde_json::from_value(row.terms).map_err(Error::Json)?)))
+        .map(|row| {
+            Ok((
+                row.agreement_id,
+                serde_json::from_value(row.terms).map_err(Error::Json)?,
+            ))
+        })
         .collect()
 }
 
@@ -95,7 +105,11 @@ pub(crate) async fn sign(conn: &mut PgConnection, signature: &Signature<'_>) -> 
 }
 
 /// The signatures under a revision.
-pub(crate) async fn signatures(conn: &mut PgConnection, id: Uuid, revision: i32) -> Result<Vec<Signed>, Error> {
+pub(crate) async fn signatures(
+    conn: &mut PgConnection,
+    id: Uuid,
+    revision: i32,
+) -> Result<Vec<Signed>, Error> {
     let rows = sqlx::query_as!(
         Signed,
         "SELECT party, signer, hash, create_time FROM contracts.signatures

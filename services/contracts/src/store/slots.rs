@@ -33,7 +33,13 @@ pub(crate) async fn lock(conn: &mut PgConnection, student_id: Uuid, cohort: i32)
     )
     .fetch_one(conn)
     .await?;
-    parse(student_id, &row.state, row.kind.as_deref(), row.record_id, row.was_held)
+    parse(
+        student_id,
+        &row.state,
+        row.kind.as_deref(),
+        row.record_id,
+        row.was_held,
+    )
 }
 
 /// Reads a student's slot; one that was never touched is free.
@@ -46,8 +52,17 @@ pub(crate) async fn find(conn: &mut PgConnection, student_id: Uuid) -> Result<Op
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
-        let slot = parse(student_id, &row.state, row.kind.as_deref(), row.record_id, row.was_held)?;
-        Ok(Found { slot, update_time: row.update_time })
+        let slot = parse(
+            student_id,
+            &row.state,
+            row.kind.as_deref(),
+            row.record_id,
+            row.was_held,
+        )?;
+        Ok(Found {
+            slot,
+            update_time: row.update_time,
+        })
     })
     .transpose()
 }
@@ -99,7 +114,11 @@ fn parse(
     record_id: Option<Uuid>,
     held: bool,
 ) -> Result<Slot, Error> {
-    let inconsistent = |column| Error::Inconsistent { table: "destination_slots", column, id: student_id };
+    let inconsistent = |column| Error::Inconsistent {
+        table: "destination_slots",
+        column,
+        id: student_id,
+    };
     if state == "FREE" {
         return Ok(Slot::Free);
     }
@@ -109,7 +128,10 @@ fn parse(
         Some("OTHER") => Kind::Other,
         _ => return Err(inconsistent("kind")),
     };
-    let reference = Reference { kind, id: record_id.ok_or_else(|| inconsistent("record_id"))? };
+    let reference = Reference {
+        kind,
+        id: record_id.ok_or_else(|| inconsistent("record_id"))?,
+    };
     match state {
         "RESERVED" => Ok(Slot::Reserved(reference)),
         "HELD" => Ok(Slot::Held(reference)),

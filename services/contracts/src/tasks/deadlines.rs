@@ -40,7 +40,9 @@ impl Task for Deadlines {
         reads::sweep(&mut conn).await?;
         drop(conn);
         let full = usize::try_from(PORTION).unwrap_or_default();
-        let more = [&expired, &timed_out, &lapsed].into_iter().any(|ids| ids.len() == full);
+        let more = [&expired, &timed_out, &lapsed]
+            .into_iter()
+            .any(|ids| ids.len() == full);
         let mut done = 0usize;
         for (ids, command) in [
             (expired, Command::Expire),
@@ -63,14 +65,26 @@ impl Deadlines {
     /// One agreement in a transaction of its own; one that moved in the meantime is passed over.
     async fn write_down(&self, id: Uuid, command: Command) -> anyhow::Result<bool> {
         let caller = Caller::system();
-        let by = By { principal: None, caller: &caller };
+        let by = By {
+            principal: None,
+            caller: &caller,
+        };
         let mut transaction = self.0.ctx.pool.begin().await?;
         let mut record = match act::load(&mut transaction, id, &by).await {
             Ok(record) => record,
             Err(Error::NotFound) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
-        match act::apply(&self.0, &mut transaction, &mut record, command, &by, With::default()).await {
+        match act::apply(
+            &self.0,
+            &mut transaction,
+            &mut record,
+            command,
+            &by,
+            With::default(),
+        )
+        .await
+        {
             Ok(()) => {
                 transaction.commit().await?;
                 Ok(true)

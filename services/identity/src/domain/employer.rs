@@ -3,8 +3,8 @@
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::domain::own_fields::FieldFault;
 pub(crate) use crate::domain::employer_profile::Profile;
+use crate::domain::own_fields::FieldFault;
 
 /// How long an approval stands.
 pub(crate) const APPROVAL: Duration = Duration::days(365);

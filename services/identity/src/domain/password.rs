@@ -14,7 +14,9 @@ const MIN_WORD: usize = 4;
 
 static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     let list = include_str!("../../data/common-passwords.txt");
-    list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+    list.lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
 });
 
 /// Why a password is refused.
@@ -73,7 +75,11 @@ pub(crate) fn check(password: &str, personal: &[&str]) -> Result<(), Weakness> {
         return Err(Weakness::Simple);
     }
     let contained = |word: &&str| weight(word) >= MIN_WORD && lower.contains(&word.to_lowercase());
-    if personal.iter().map(|word| word.trim()).any(|word| contained(&word)) {
+    if personal
+        .iter()
+        .map(|word| word.trim())
+        .any(|word| contained(&word))
+    {
         return Err(Weakness::Personal);
     }
     Ok(())
@@ -81,7 +87,9 @@ pub(crate) fn check(password: &str, personal: &[&str]) -> Result<(), Weakness> {
 
 /// Length of a word, with characters beyond ASCII counted double: a Chinese name of two is as telling as four letters.
 fn weight(word: &str) -> usize {
-    word.chars().map(|character| if character.is_ascii() { 1 } else { 2 }).sum()
+    word.chars()
+        .map(|character| if character.is_ascii() { 1 } else { 2 })
+        .sum()
 }
 
 /// Few different characters, or nearly all of it one run up or down.
@@ -133,7 +141,11 @@ mod tests {
     #[test]
     fn the_list_is_lower_case_and_long_enough_to_matter() {
         assert!(COMMON.len() > 1000);
-        assert!(COMMON.iter().all(|entry| entry.chars().count() >= MIN_LENGTH && *entry == entry.to_lowercase()));
+        assert!(
+            COMMON
+                .iter()
+                .all(|entry| entry.chars().count() >= MIN_LENGTH && *entry == entry.to_lowercase())
+        );
     }
 
     proptest! {

@@ -39,12 +39,20 @@ pub(crate) fn decide(token: &Presented, request_id: &str, now: OffsetDateTime) -
         return Outcome::Ended;
     }
     let Some(used) = token.use_time else {
-        return if token.expire_time <= now { Outcome::Ended } else { Outcome::Rotate };
+        return if token.expire_time <= now {
+            Outcome::Ended
+        } else {
+            Outcome::Rotate
+        };
     };
     if now - used > GRACE || token.successor_used {
         return Outcome::Reused;
     }
-    if !request_id.is_empty() && request_id == token.use_request_id { Outcome::Repeat } else { Outcome::Superseded }
+    if !request_id.is_empty() && request_id == token.use_request_id {
+        Outcome::Repeat
+    } else {
+        Outcome::Superseded
+    }
 }
 
 #[cfg(test)]
@@ -67,22 +75,61 @@ mod tests {
     }
 
     fn used(seconds_ago: i64, request_id: &str) -> Presented {
-        Presented { use_time: Some(NOW - Duration::seconds(seconds_ago)), use_request_id: request_id.to_owned(), ..fresh() }
+        Presented {
+            use_time: Some(NOW - Duration::seconds(seconds_ago)),
+            use_request_id: request_id.to_owned(),
+            ..fresh()
+        }
     }
 
     #[test]
     fn a_token_works_once_and_its_return_is_judged_by_time_and_request() {
         let cases = [
             (fresh(), "", Outcome::Rotate),
-            (Presented { expire_time: NOW, ..fresh() }, "", Outcome::Ended),
-            (Presented { session_ended: true, ..fresh() }, "", Outcome::Ended),
-            (Presented { session_expire_time: NOW, ..fresh() }, "", Outcome::Ended),
+            (
+                Presented {
+                    expire_time: NOW,
+                    ..fresh()
+                },
+                "",
+                Outcome::Ended,
+            ),
+            (
+                Presented {
+                    session_ended: true,
+                    ..fresh()
+                },
+                "",
+                Outcome::Ended,
+            ),
+            (
+                Presented {
+                    session_expire_time: NOW,
+                    ..fresh()
+                },
+                "",
+                Outcome::Ended,
+            ),
             (used(5, "a"), "a", Outcome::Repeat),
             (used(5, "a"), "b", Outcome::Superseded),
             (used(5, ""), "", Outcome::Superseded),
             (used(6, "a"), "a", Outcome::Reused),
-            (Presented { successor_used: true, ..used(1, "a") }, "a", Outcome::Reused),
-            (Presented { session_ended: true, ..used(60, "a") }, "a", Outcome::Ended),
+            (
+                Presented {
+                    successor_used: true,
+                    ..used(1, "a")
+                },
+                "a",
+                Outcome::Reused,
+            ),
+            (
+                Presented {
+                    session_ended: true,
+                    ..used(60, "a")
+                },
+                "a",
+                Outcome::Ended,
+            ),
         ];
         for (token, request_id, outcome) in cases {
             assert_eq!(decide(&token, request_id, NOW), outcome, "{token:?} {request_id}");

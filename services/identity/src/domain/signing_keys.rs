@@ -26,7 +26,9 @@ impl State {
 
     /// Reads what [`State::as_str`] wrote.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Next, Self::Active, Self::Retired].into_iter().find(|state| state.as_str() == text)
+        [Self::Next, Self::Active, Self::Retired]
+            .into_iter()
+            .find(|state| state.as_str() == text)
     }
 }
 
@@ -75,14 +77,19 @@ pub(crate) fn plan(keys: &[Key], now: OffsetDateTime, policy: Policy) -> Vec<Ste
             let age = now - active.activate_time.unwrap_or(active.create_time);
             match next {
                 None if age >= policy.rotate_after - policy.publish_ahead => steps.push(Step::CreateNext),
-                Some(next) if age >= policy.rotate_after && now - next.create_time >= policy.publish_ahead => {
+                Some(next)
+                    if age >= policy.rotate_after && now - next.create_time >= policy.publish_ahead =>
+                {
                     steps.push(Step::Promote(next.id.clone()));
                 }
                 _ => {}
             }
         }
     }
-    let gone = |key: &&Key| key.retire_time.is_some_and(|time| now - time >= policy.keep_retired);
+    let gone = |key: &&Key| {
+        key.retire_time
+            .is_some_and(|time| now - time >= policy.keep_retired)
+    };
     steps.extend(keys.iter().filter(gone).map(|key| Step::Delete(key.id.clone())));
     steps
 }
@@ -103,7 +110,13 @@ mod tests {
 
     fn apply(keys: &mut Vec<Key>, steps: Vec<Step>, now: OffsetDateTime) {
         for step in steps {
-            let new = |state, activate_time| Key { id: now.to_string(), state, create_time: now, activate_time, retire_time: None };
+            let new = |state, activate_time| Key {
+                id: now.to_string(),
+                state,
+                create_time: now,
+                activate_time,
+                retire_time: None,
+            };
             match step {
                 Step::CreateActive => keys.push(new(State::Active, Some(now))),
                 Step::CreateNext => keys.push(new(State::Next, None)),

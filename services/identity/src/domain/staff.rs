@@ -25,7 +25,9 @@ impl Level {
 
     /// Reads what [`Level::as_str`] wrote.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Department, Self::School, Self::Province].into_iter().find(|level| level.as_str() == text)
+        [Self::Department, Self::School, Self::Province]
+            .into_iter()
+            .find(|level| level.as_str() == text)
     }
 }
 
@@ -52,7 +54,9 @@ impl State {
 
     /// Reads what [`State::as_str`] wrote.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Active, Self::Disabled].into_iter().find(|state| state.as_str() == text)
+        [Self::Pending, Self::Active, Self::Disabled]
+            .into_iter()
+            .find(|state| state.as_str() == text)
     }
 }
 
@@ -127,7 +131,12 @@ pub(crate) struct Place {
 }
 
 /// Decides where a new account belongs. `school` and `department` are as given, empty for none.
-pub(crate) fn place(manager: Manager<'_>, level: Level, school: &str, department: &str) -> Result<Place, Refusal> {
+pub(crate) fn place(
+    manager: Manager<'_>,
+    level: Level,
+    school: &str,
+    department: &str,
+) -> Result<Place, Refusal> {
     if level == Level::Province && manager.school.is_some() {
         return Err(Refusal::LevelTooHigh);
     }
@@ -145,7 +154,11 @@ pub(crate) fn place(manager: Manager<'_>, level: Level, school: &str, department
         (_, "") => None,
         _ => return Err(Refusal::DepartmentUnwanted),
     };
-    Ok(Place { level, school, department })
+    Ok(Place {
+        level,
+        school,
+        department,
+    })
 }
 
 /// Decides what state an account is in after a command.
@@ -165,9 +178,10 @@ pub(crate) fn decide(account: &Account, command: Command, manager: Manager<'_>) 
         (Command::Enable, State::Disabled) => Ok(State::Pending),
         (Command::Reset, State::Active | State::Pending) => Ok(account.state),
         (Command::Disable | Command::Reset, from @ State::Disabled)
-        | (Command::Enable, from @ (State::Active | State::Pending)) => {
-            Err(Refusal::InvalidTransition { from, event: command.name() })
-        }
+        | (Command::Enable, from @ (State::Active | State::Pending)) => Err(Refusal::InvalidTransition {
+            from,
+            event: command.name(),
+        }),
     }
 }
 
@@ -178,11 +192,17 @@ mod tests {
     const MANAGER: Uuid = Uuid::from_u128(1);
 
     fn province() -> Manager<'static> {
-        Manager { account: MANAGER, school: None }
+        Manager {
+            account: MANAGER,
+            school: None,
+        }
     }
 
     fn school() -> Manager<'static> {
-        Manager { account: MANAGER, school: Some("4123010212") }
+        Manager {
+            account: MANAGER,
+            school: Some("4123010212"),
+        }
     }
 
     fn account(state: State) -> Account {
@@ -198,48 +218,127 @@ mod tests {
 
     #[test]
     fn every_pair_of_state_and_command_is_decided() {
-        let refused = |from, command: Command| Err(Refusal::InvalidTransition { from, event: command.name() });
+        let refused = |from, command: Command| {
+            Err(Refusal::InvalidTransition {
+                from,
+                event: command.name(),
+            })
+        };
         let table = [
             (State::Pending, Command::Disable, Ok(State::Disabled)),
             (State::Active, Command::Disable, Ok(State::Disabled)),
-            (State::Disabled, Command::Disable, refused(State::Disabled, Command::Disable)),
-            (State::Pending, Command::Enable, refused(State::Pending, Command::Enable)),
-            (State::Active, Command::Enable, refused(State::Active, Command::Enable)),
+            (
+                State::Disabled,
+                Command::Disable,
+                refused(State::Disabled, Command::Disable),
+            ),
+            (
+                State::Pending,
+                Command::Enable,
+                refused(State::Pending, Command::Enable),
+            ),
+            (
+                State::Active,
+                Command::Enable,
+                refused(State::Active, Command::Enable),
+            ),
             (State::Disabled, Command::Enable, Ok(State::Active)),
             (State::Pending, Command::Reset, Ok(State::Pending)),
             (State::Active, Command::Reset, Ok(State::Active)),
-            (State::Disabled, Command::Reset, refused(State::Disabled, Command::Reset)),
+            (
+                State::Disabled,
+                Command::Reset,
+                refused(State::Disabled, Command::Reset),
+            ),
         ];
         for (state, command, outcome) in table {
-            assert_eq!(decide(&account(state), command, province()), outcome, "{state:?} {command:?}");
+            assert_eq!(
+                decide(&account(state), command, province()),
+                outcome,
+                "{state:?} {command:?}"
+            );
         }
-        let never_activated = Account { has_password: false, ..account(State::Disabled) };
-        assert_eq!(decide(&never_activated, Command::Enable, province()), Ok(State::Pending));
+        let never_activated = Account {
+            has_password: false,
+            ..account(State::Disabled)
+        };
+        assert_eq!(
+            decide(&never_activated, Command::Enable, province()),
+            Ok(State::Pending)
+        );
     }
 
     #[test]
     fn nobody_acts_on_themselves_on_other_schools_or_on_the_last_administrator() {
-        let own = Account { id: MANAGER, ..account(State::Active) };
+        let own = Account {
+            id: MANAGER,
+            ..account(State::Active)
+        };
         assert_eq!(decide(&own, Command::Reset, school()), Err(Refusal::Oneself));
-        let other = Account { school: Some("4123010213".to_owned()), ..account(State::Active) };
-        assert_eq!(decide(&other, Command::Disable, school()), Err(Refusal::OutOfScope));
-        let last = Account { level: Level::Province, school: None, last_administrator: true, ..account(State::Active) };
-        assert_eq!(decide(&last, Command::Disable, school()), Err(Refusal::OutOfScope));
-        assert_eq!(decide(&last, Command::Disable, province()), Err(Refusal::LastAdministrator));
+        let other = Account {
+            school: Some("4123010213".to_owned()),
+            ..account(State::Active)
+        };
+        assert_eq!(
+            decide(&other, Command::Disable, school()),
+            Err(Refusal::OutOfScope)
+        );
+        let last = Account {
+            level: Level::Province,
+            school: None,
+            last_administrator: true,
+            ..account(State::Active)
+        };
+        assert_eq!(
+            decide(&last, Command::Disable, school()),
+            Err(Refusal::OutOfScope)
+        );
+        assert_eq!(
+            decide(&last, Command::Disable, province()),
+            Err(Refusal::LastAdministrator)
+        );
     }
 
     #[test]
     fn new_accounts_belong_below_or_beside_their_maker() {
         let at = |level, school: Option<&str>, department: Option<&str>| {
-            Ok(Place { level, school: school.map(str::to_owned), department: department.map(str::to_owned) })
+            Ok(Place {
+                level,
+                school: school.map(str::to_owned),
+                department: department.map(str::to_owned),
+            })
         };
-        assert_eq!(place(province(), Level::Province, "", ""), at(Level::Province, None, None));
-        assert_eq!(place(province(), Level::School, "4123010213", ""), at(Level::School, Some("4123010213"), None));
-        assert_eq!(place(province(), Level::School, "", ""), Err(Refusal::SchoolMissing));
-        assert_eq!(place(school(), Level::Province, "", ""), Err(Refusal::LevelTooHigh));
-        assert_eq!(place(school(), Level::School, "4123010213", ""), Err(Refusal::OtherSchool));
-        assert_eq!(place(school(), Level::Department, "", "外语系"), at(Level::Department, Some("4123010212"), Some("外语系")));
-        assert_eq!(place(school(), Level::Department, "", " "), Err(Refusal::DepartmentMissing));
-        assert_eq!(place(school(), Level::School, "", "外语系"), Err(Refusal::DepartmentUnwanted));
+        assert_eq!(
+            place(province(), Level::Province, "", ""),
+            at(Level::Province, None, None)
+        );
+        assert_eq!(
+            place(province(), Level::School, "4123010213", ""),
+            at(Level::School, Some("4123010213"), None)
+        );
+        assert_eq!(
+            place(province(), Level::School, "", ""),
+            Err(Refusal::SchoolMissing)
+        );
+        assert_eq!(
+            place(school(), Level::Province, "", ""),
+            Err(Refusal::LevelTooHigh)
+        );
+        assert_eq!(
+            place(school(), Level::School, "4123010213", ""),
+            Err(Refusal::OtherSchool)
+        );
+        assert_eq!(
+            place(school(), Level::Department, "", "外语系"),
+            at(Level::Department, Some("4123010212"), Some("外语系"))
+        );
+        assert_eq!(
+            place(school(), Level::Department, "", " "),
+            Err(Refusal::DepartmentMissing)
+        );
+        assert_eq!(
+            place(school(), Level::School, "", "外语系"),
+            Err(Refusal::DepartmentUnwanted)
+        );
     }
 }

@@ -56,15 +56,25 @@ impl Throttle {
     /// Takes an attempt. It counts as failed until it proves otherwise, so that many at once cannot all be the first.
     pub(crate) fn attempt(self, now: OffsetDateTime) -> Result<Self, TooEarly> {
         if now < self.next_time {
-            return Err(TooEarly { wait: self.next_time - now, locked: self.locked });
+            return Err(TooEarly {
+                wait: self.next_time - now,
+                locked: self.locked,
+            });
         }
-        let before = if now - self.last_failure_time >= FORGIVEN { Self::new(now) } else { self };
+        let before = if now - self.last_failure_time >= FORGIVEN {
+            Self::new(now)
+        } else {
+            self
+        };
         Ok(before.fail(now))
     }
 
     fn fail(self, now: OffsetDateTime) -> Self {
-        let (window_start, counted) =
-            if now - self.window_start >= WINDOW { (now, 0) } else { (self.window_start, self.window_failures) };
+        let (window_start, counted) = if now - self.window_start >= WINDOW {
+            (now, 0)
+        } else {
+            (self.window_start, self.window_failures)
+        };
         let failed = Self {
             failures: self.failures.saturating_add(1),
             window_start,
@@ -74,10 +84,20 @@ impl Throttle {
             ..self
         };
         if failed.window_failures < WINDOW_LIMIT {
-            return Self { next_time: now + delay(failed.failures), ..failed };
+            return Self {
+                next_time: now + delay(failed.failures),
+                ..failed
+            };
         }
         let lock = doubled(FIRST_LOCK, failed.locks, MAX_LOCK);
-        Self { window_failures: 0, window_start: now, locks: failed.locks.saturating_add(1), next_time: now + lock, locked: true, ..failed }
+        Self {
+            window_failures: 0,
+            window_start: now,
+            locks: failed.locks.saturating_add(1),
+            next_time: now + lock,
+            locked: true,
+            ..failed
+        }
     }
 }
 
@@ -88,7 +108,9 @@ fn delay(failures: i32) -> Duration {
 
 /// `first`, doubled `times`, at most `limit`.
 fn doubled(first: Duration, times: i32, limit: Duration) -> Duration {
-    let factor = 1_i32.checked_shl(u32::try_from(times.clamp(0, 20)).unwrap_or_default()).unwrap_or(i32::MAX);
+    let factor = 1_i32
+        .checked_shl(u32::try_from(times.clamp(0, 20)).unwrap_or_default())
+        .unwrap_or(i32::MAX);
     first.saturating_mul(factor).min(limit)
 }
 
@@ -117,7 +139,10 @@ mod tests {
 
     #[test]
     fn further_locks_double_up_to_a_day() {
-        let mut throttle = Throttle { window_failures: 9, ..Throttle::new(START) };
+        let mut throttle = Throttle {
+            window_failures: 9,
+            ..Throttle::new(START)
+        };
         let mut now = START;
         let mut locks = Vec::new();
         for _ in 0..8 {
@@ -130,14 +155,24 @@ mod tests {
         }
         assert_eq!(locks, [15, 30, 60, 120, 240, 480, 960, 1440]);
         let forgiven = throttle.attempt(now).unwrap();
-        assert_eq!((forgiven.failures, forgiven.locks, forgiven.locked), (1, 0, false), "after a day without attempts");
+        assert_eq!(
+            (forgiven.failures, forgiven.locks, forgiven.locked),
+            (1, 0, false),
+            "after a day without attempts"
+        );
     }
 
     #[test]
     fn an_attempt_before_its_time_is_refused_and_not_counted() {
         let throttle = Throttle::new(START).attempt(START).unwrap();
         let early = throttle.attempt(START + Duration::milliseconds(999)).unwrap_err();
-        assert_eq!(early, TooEarly { wait: Duration::milliseconds(1), locked: false });
+        assert_eq!(
+            early,
+            TooEarly {
+                wait: Duration::milliseconds(1),
+                locked: false
+            }
+        );
         assert!(throttle.attempt(START + Duration::seconds(1)).is_ok());
     }
 

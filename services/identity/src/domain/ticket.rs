@@ -38,7 +38,11 @@ impl Ticket {
     }
 
     /// Reads a ticket that counts.
-    pub(crate) fn read(text: &str, now: OffsetDateTime, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<Self, TicketFault> {
+    pub(crate) fn read(
+        text: &str,
+        now: OffsetDateTime,
+        sign: impl Fn(&[u8]) -> Vec<u8>,
+    ) -> Result<Self, TicketFault> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| TicketFault::Invalid)?;
         if bytes.len() != BODY + MAC {
             return Err(TicketFault::Invalid);
@@ -48,11 +52,19 @@ impl Ticket {
             return Err(TicketFault::Invalid);
         }
         let ticket = Self::parse(body).ok_or(TicketFault::Invalid)?;
-        if ticket.expire_time <= now { Err(TicketFault::Expired) } else { Ok(ticket) }
+        if ticket.expire_time <= now {
+            Err(TicketFault::Expired)
+        } else {
+            Ok(ticket)
+        }
     }
 
     fn body(&self) -> Vec<u8> {
-        [self.student_id.as_bytes().as_slice(), &self.expire_time.unix_timestamp().to_be_bytes()].concat()
+        [
+            self.student_id.as_bytes().as_slice(),
+            &self.expire_time.unix_timestamp().to_be_bytes(),
+        ]
+        .concat()
     }
 
     fn parse(body: &[u8]) -> Option<Self> {
@@ -80,15 +92,24 @@ mod tests {
     }
 
     fn ticket() -> Ticket {
-        Ticket { student_id: Uuid::from_u128(7), expire_time: NOW + Duration::minutes(30) }
+        Ticket {
+            student_id: Uuid::from_u128(7),
+            expire_time: NOW + Duration::minutes(30),
+        }
     }
 
     #[test]
     fn a_ticket_counts_until_its_time() {
         let text = ticket().write(sign);
         assert_eq!(Ticket::read(&text, NOW, sign), Ok(ticket()));
-        assert_eq!(Ticket::read(&text, NOW + Duration::minutes(30), sign), Err(TicketFault::Expired));
-        assert_eq!(Ticket::read(&text, NOW, |_| vec![0; MAC]), Err(TicketFault::Invalid));
+        assert_eq!(
+            Ticket::read(&text, NOW + Duration::minutes(30), sign),
+            Err(TicketFault::Expired)
+        );
+        assert_eq!(
+            Ticket::read(&text, NOW, |_| vec![0; MAC]),
+            Err(TicketFault::Invalid)
+        );
         assert_eq!(Ticket::read("", NOW, sign), Err(TicketFault::Invalid));
     }
 

@@ -23,8 +23,16 @@ pub(crate) fn account(row: &AccountRow, sealer: &Sealer) -> Result<Account, Erro
         state: state(&row.state).into(),
         name: row.name.clone(),
         login: row.login.clone().unwrap_or_default(),
-        mobile_masked: if mobile.is_empty() { mobile } else { validators::mask_mobile(&mobile) },
-        email_masked: if email.is_empty() { email } else { validators::mask_email(&email) },
+        mobile_masked: if mobile.is_empty() {
+            mobile
+        } else {
+            validators::mask_mobile(&mobile)
+        },
+        email_masked: if email.is_empty() {
+            email
+        } else {
+            validators::mask_email(&email)
+        },
         student_id: row.student_id.map(|id| id.to_string()).unwrap_or_default(),
         student_number: row.student_number.clone().unwrap_or_default(),
         school_code: row.school_code.clone().unwrap_or_default(),
@@ -41,7 +49,9 @@ pub(crate) fn account(row: &AccountRow, sealer: &Sealer) -> Result<Account, Erro
 }
 
 fn contact(row: &AccountRow, column: &str, sealed: Option<&[u8]>, sealer: &Sealer) -> Result<String, Error> {
-    let Some(sealed) = sealed else { return Ok(String::new()) };
+    let Some(sealed) = sealed else {
+        return Ok(String::new());
+    };
     let plain = sealer.open(sealed, &accounts::tie(column, row.id))?;
     String::from_utf8(plain).map_err(|_| Error::Inconsistent("accounts contact"))
 }

@@ -14,14 +14,17 @@ impl CaptchaService {
     async fn create(&self, kind: captcha::Kind) -> Result<Captcha, Error> {
         let Self(app) = self;
         let life = app.config.captcha_life();
-        let empty = Captcha { expire_time: Some(timestamp(app.ctx.clock.now() + life)), ..Captcha::default() };
+        let empty = Captcha {
+            expire_time: Some(timestamp(app.ctx.clock.now() + life)),
+            ..Captcha::default()
+        };
         match kind {
             captcha::Kind::Unspecified | captcha::Kind::Image => {
                 let image = captchas::image(&app.ctx, life).await?;
                 Ok(Captcha {
                     id: image.id,
                     kind: captcha::Kind::Image.into(),
-                    image: image.bytes.into(),
+                    image: image.bytes,
                     content_type: image.content_type.to_owned(),
                     ..empty
                 })
@@ -30,7 +33,13 @@ impl CaptchaService {
                 let difficulty = app.config.captcha.difficulty;
                 let work = captchas::work(&app.ctx, difficulty, life).await?;
                 let kind = captcha::Kind::ProofOfWork.into();
-                Ok(Captcha { id: work.id, kind, challenge: work.challenge, difficulty, ..empty })
+                Ok(Captcha {
+                    id: work.id,
+                    kind,
+                    challenge: work.challenge,
+                    difficulty,
+                    ..empty
+                })
             }
         }
     }
@@ -38,7 +47,10 @@ impl CaptchaService {
 
 #[tonic::async_trait]
 impl captcha_service_server::CaptchaService for CaptchaService {
-    async fn create_captcha(&self, request: Request<CreateCaptchaRequest>) -> Result<Response<Captcha>, Status> {
+    async fn create_captcha(
+        &self,
+        request: Request<CreateCaptchaRequest>,
+    ) -> Result<Response<Captcha>, Status> {
         Ok(Response::new(self.create(request.get_ref().kind()).await?))
     }
 }

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{
-    auth::Role,
-    db, etag, idempotency, page,
-    status::Fault,
-};
+use qihang_kit::{auth::Role, db, etag, idempotency, page, status::Fault};
 use qihang_proto::{
     documents::v1::{ClaimFilesRequest, FilePurpose},
     identity::v1::{

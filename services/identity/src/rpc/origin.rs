@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{auth::Role, db, idempotency, page, status::Fault};
+use qihang_kit::{db, idempotency, status::Fault};
 use qihang_proto::{
     documents::v1::{ClaimFilesRequest, File, FilePurpose, file_service_client::FileServiceClient},
     identity::v1::{
@@ -10,7 +10,7 @@ use qihang_proto::{
         GetMyRosterRequest, GetOriginWindowRequest, IssueResolution, ListOriginHistoryRequest,
         ListOriginHistoryResponse, ListOriginReviewsRequest, ListOriginReviewsResponse, OriginWindow,
         ReopenOriginRequest, ReturnOriginRequest, Student, SubmitMyRosterRequest, UpdateMyRosterRequest,
-        UpdateOriginWindowRequest, batch_approve_origins_response, issue_resolution, origin_service_server,
+        UpdateOriginWindowRequest, issue_resolution, origin_service_server,
     },
 };
 use time::OffsetDateTime;
@@ -19,16 +19,13 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    domain::origin::{
-        Checked, Command, Issue, Levels, Outcome, Part, Reason, Resolution, State, Surroundings,
-    },
+    domain::origin::{Checked, Command, Issue, Outcome, Reason, Resolution},
     rpc::{
-        origin_flow::{self, Loaded, Wanted, not_found},
+        origin_flow::{self, Wanted, not_found},
         person::{self, Person},
         student_view,
     },
-    sealing,
-    store::{self, students::Queue},
+    store,
 };
 
 /// The service.

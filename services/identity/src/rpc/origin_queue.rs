@@ -2,8 +2,9 @@
 
 use qihang_kit::{auth::Role, db, idempotency, page, status::Fault};
 use qihang_proto::identity::v1::{
-    BatchApproveOriginsRequest, BatchApproveOriginsResponse, ListOriginHistoryRequest, ListOriginHistoryResponse,
-    ListOriginReviewsRequest, ListOriginReviewsResponse, batch_approve_origins_response,
+    BatchApproveOriginsRequest, BatchApproveOriginsResponse, ListOriginHistoryRequest,
+    ListOriginHistoryResponse, ListOriginReviewsRequest, ListOriginReviewsResponse,
+    batch_approve_origins_response,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;

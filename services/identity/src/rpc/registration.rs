@@ -7,8 +7,9 @@ use qihang_kit::{
     validators,
 };
 use qihang_proto::identity::v1::{
-    FindStudentNumberRequest, FindStudentNumberResponse, GetRegistrationCaseRequest, IssuedSession, RegistrationCase,
-    SetCredentialsRequest, VerifyStudentRequest, VerifyStudentResponse, registration_service_server,
+    FindStudentNumberRequest, FindStudentNumberResponse, GetRegistrationCaseRequest, IssuedSession,
+    RegistrationCase, SetCredentialsRequest, VerifyStudentRequest, VerifyStudentResponse,
+    registration_service_server,
 };
 use time::Duration;
 use tonic::{Request, Response, Status};
@@ -46,8 +47,13 @@ impl RegistrationService {
             limit.count(&mut transaction, subject).await?;
         }
         let blind = sealing::identity_blind(&app.sealer, &identity);
-        let found =
-            students::find_number(&mut transaction, &request.school_code, request.name.trim(), &blind).await?;
+        let found = students::find_number(
+            &mut transaction,
+            &request.school_code,
+            request.name.trim(),
+            &blind,
+        )
+        .await?;
         let event = Event {
             event: "registration.find_number",
             refused: found.is_none(),
@@ -58,7 +64,9 @@ impl RegistrationService {
         audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
         transaction.commit().await?;
         let (_, number) = found.ok_or(Error::StudentNotFound)?;
-        Ok(FindStudentNumberResponse { student_number_masked: validators::mask_number(&number) })
+        Ok(FindStudentNumberResponse {
+            student_number_masked: validators::mask_number(&number),
+        })
     }
 
     async fn case(&self, school_code: &str, case_number: &str) -> Result<RegistrationCase, Error> {
@@ -67,9 +75,13 @@ impl RegistrationService {
         let case_number = case_number.trim().to_uppercase();
         let case = audit::get_case(&mut conn, school_code, &case_number).await?;
         let case = case.ok_or(Error::NotFound(Missing::Case))?;
-        let number = app.sealer.open(&case.student_number_sealed, &verify_student::tie(&case.case_number))?;
+        let number = app.sealer.open(
+            &case.student_number_sealed,
+            &verify_student::tie(&case.case_number),
+        )?;
         Ok(RegistrationCase {
-            student_number: String::from_utf8(number).map_err(|_| Error::Inconsistent("registration_cases"))?,
+            student_number: String::from_utf8(number)
+                .map_err(|_| Error::Inconsistent("registration_cases"))?,
             case_number: case.case_number,
             number_known: case.number_known,
             name_matches: case.name_matches,
@@ -84,8 +96,18 @@ fn look_up_limits(app: &App) -> [Limit; 2] {
     let settings = &app.config.limits_of_attempts;
     let reason = "LOOKUP_LIMITED";
     [
-        Limit { bucket: "lookup.address", reason, max: settings.lookup_per_hour, window: Duration::HOUR },
-        Limit { bucket: "lookup.person", reason, max: settings.lookup_per_person, window: Duration::DAY },
+        Limit {
+            bucket: "lookup.address",
+            reason,
+            max: settings.lookup_per_hour,
+            window: Duration::HOUR,
+        },
+        Limit {
+            bucket: "lookup.person",
+            reason,
+            max: settings.lookup_per_person,
+            window: Duration::DAY,
+        },
     ]
 }
 
@@ -104,7 +126,9 @@ impl registration_service_server::RegistrationService for RegistrationService {
         request: Request<VerifyStudentRequest>,
     ) -> Result<Response<VerifyStudentResponse>, Status> {
         let caller = auth::caller(&request);
-        Ok(Response::new(verify_student::verify(&self.0, request.get_ref(), &caller).await?))
+        Ok(Response::new(
+            verify_student::verify(&self.0, request.get_ref(), &caller).await?,
+        ))
     }
 
     async fn set_credentials(
@@ -112,14 +136,21 @@ impl registration_service_server::RegistrationService for RegistrationService {
         request: Request<SetCredentialsRequest>,
     ) -> Result<Response<IssuedSession>, Status> {
         let caller = auth::caller(&request);
-        Ok(Response::new(set_credentials::set(&self.0, request.get_ref(), &caller).await?))
+        Ok(Response::new(
+            set_credentials::set(&self.0, request.get_ref(), &caller).await?,
+        ))
     }
 
     async fn get_registration_case(
         &self,
         request: Request<GetRegistrationCaseRequest>,
     ) -> Result<Response<RegistrationCase>, Status> {
-        let school = auth::principal(&request)?.school_code.clone().ok_or(Error::NotFound(Missing::Case))?;
-        Ok(Response::new(self.case(&school, &request.get_ref().case_number).await?))
+        let school = auth::principal(&request)?
+            .school_code
+            .clone()
+            .ok_or(Error::NotFound(Missing::Case))?;
+        Ok(Response::new(
+            self.case(&school, &request.get_ref().case_number).await?,
+        ))
     }
 }

@@ -34,7 +34,10 @@ impl SchoolService {
         let mut conn = self.0.ctx.pool.acquire().await?;
         let rows = schools::list(&mut conn, text, region, page.after()?, page.limit()).await?;
         let (rows, next_page_token) = page.finish(rows, |row| row.code.clone());
-        Ok(ListSchoolsResponse { schools: rows.into_iter().map(school).collect(), next_page_token })
+        Ok(ListSchoolsResponse {
+            schools: rows.into_iter().map(school).collect(),
+            next_page_token,
+        })
     }
 
     async fn get(&self, code: &str) -> Result<School, Error> {
@@ -47,16 +50,26 @@ impl SchoolService {
         in_scope(principal, &request.code)?;
         let mut transaction = self.0.ctx.pool.begin().await?;
         let caller = principal.account_id;
-        let claim =
-            idempotency::claim(&mut transaction, "UpdateSchool", caller, &request.request_id, request).await?;
+        let claim = idempotency::claim(
+            &mut transaction,
+            "UpdateSchool",
+            caller,
+            &request.request_id,
+            request,
+        )
+        .await?;
         let ticket = match claim.fresh_or::<School>()? {
             Ok(ticket) => ticket,
             Err(first) => return Ok(first),
         };
-        let row = schools::get(&mut transaction, &request.code).await?.ok_or(Error::NotFound(Missing::School))?;
+        let row = schools::get(&mut transaction, &request.code)
+            .await?
+            .ok_or(Error::NotFound(Missing::School))?;
         etag::check(&request.etag, row.version)?;
         schools::save(&mut transaction, &changed(row, request)?).await?;
-        let saved = schools::get(&mut transaction, &request.code).await?.ok_or(Error::NotFound(Missing::School))?;
+        let saved = schools::get(&mut transaction, &request.code)
+            .await?
+            .ok_or(Error::NotFound(Missing::School))?;
         let saved = school(saved);
         ticket.save(&mut transaction, &saved).await?;
         transaction.commit().await?;
@@ -67,9 +80,13 @@ impl SchoolService {
         in_scope(principal, code)?;
         let mut conn = self.0.ctx.pool.acquire().await?;
         let rows = students::departments(&mut conn, code).await?;
-        let department =
-            |(name, count): (String, i64)| Department { name, student_count: u64::try_from(count).unwrap_or_default() };
-        Ok(ListDepartmentsResponse { departments: rows.into_iter().map(department).collect() })
+        let department = |(name, count): (String, i64)| Department {
+            name,
+            student_count: u64::try_from(count).unwrap_or_default(),
+        };
+        Ok(ListDepartmentsResponse {
+            departments: rows.into_iter().map(department).collect(),
+        })
     }
 }
 
@@ -96,7 +113,10 @@ fn changed(row: SchoolRow, request: &UpdateSchoolRequest) -> Result<SchoolRow, E
         office_phone: text(&request.office_phone, row.office_phone),
         address: text(&request.address, row.address),
         postcode: text(&request.postcode, row.postcode),
-        review_levels: request.review_levels.and_then(|levels| i32::try_from(levels).ok()).unwrap_or(row.review_levels),
+        review_levels: request
+            .review_levels
+            .and_then(|levels| i32::try_from(levels).ok())
+            .unwrap_or(row.review_levels),
         code: row.code,
         name: row.name,
         region_code: row.region_code,
@@ -135,7 +155,10 @@ fn school(row: SchoolRow) -> School {
 
 #[tonic::async_trait]
 impl school_service_server::SchoolService for SchoolService {
-    async fn list_schools(&self, request: Request<ListSchoolsRequest>) -> Result<Response<ListSchoolsResponse>, Status> {
+    async fn list_schools(
+        &self,
+        request: Request<ListSchoolsRequest>,
+    ) -> Result<Response<ListSchoolsResponse>, Status> {
         Ok(Response::new(self.list(request.get_ref()).await?))
     }
 
@@ -153,6 +176,8 @@ impl school_service_server::SchoolService for SchoolService {
         request: Request<ListDepartmentsRequest>,
     ) -> Result<Response<ListDepartmentsResponse>, Status> {
         let principal = auth::principal(&request)?;
-        Ok(Response::new(self.departments(principal, &request.get_ref().code).await?))
+        Ok(Response::new(
+            self.departments(principal, &request.get_ref().code).await?,
+        ))
     }
 }

@@ -9,8 +9,8 @@ use qihang_kit::{
 };
 use qihang_proto::identity::v1::{
     IssuedSession, ListSessionsRequest, ListSessionsResponse, LoginEmployerRequest, LoginStaffRequest,
-    LoginStudentRequest, LogoutRequest, RefreshRequest, RevokeOtherSessionsRequest, RevokeOtherSessionsResponse,
-    RevokeSessionRequest, Session, session_service_server,
+    LoginStudentRequest, LogoutRequest, RefreshRequest, RevokeOtherSessionsRequest,
+    RevokeOtherSessionsResponse, RevokeSessionRequest, Session, session_service_server,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -35,10 +35,17 @@ impl SessionService {
         Ok(Response::new(login::login(&self.0, attempt, caller).await?))
     }
 
-    async fn end_own(&self, principal: &Principal, id: Uuid, reason: EndReason, caller: &Caller) -> Result<u64, Error> {
+    async fn end_own(
+        &self,
+        principal: &Principal,
+        id: Uuid,
+        reason: EndReason,
+        caller: &Caller,
+    ) -> Result<u64, Error> {
         let mut transaction = self.0.ctx.pool.begin().await?;
         let ended = sessions::end(&mut transaction, principal.account_id, id, reason).await?;
-        self.audit(&mut transaction, ended, principal.account_id, caller).await?;
+        self.audit(&mut transaction, ended, principal.account_id, caller)
+            .await?;
         transaction.commit().await?;
         Ok(ended)
     }
@@ -60,18 +67,31 @@ impl SessionService {
         caller: &Caller,
     ) -> Result<(), Error> {
         if ended > 0 {
-            audit::write(conn, self.0.ctx.ids.new_id(), &Event::of("session.end", account), caller).await?;
+            audit::write(
+                conn,
+                self.0.ctx.ids.new_id(),
+                &Event::of("session.end", account),
+                caller,
+            )
+            .await?;
         }
         Ok(())
     }
 
-    async fn list(&self, principal: &Principal, request: &ListSessionsRequest) -> Result<ListSessionsResponse, Error> {
+    async fn list(
+        &self,
+        principal: &Principal,
+        request: &ListSessionsRequest,
+    ) -> Result<ListSessionsResponse, Error> {
         let page = page::Query::new(request.page_size, &request.page_token, &principal.account_id)?;
         let mut conn = self.0.ctx.pool.acquire().await?;
         let rows = sessions::list(&mut conn, principal.account_id, page.after()?, page.limit()).await?;
         let (rows, next_page_token) = page.finish(rows, |row| row.id);
         let view = |row| session(row, principal.session_id);
-        Ok(ListSessionsResponse { sessions: rows.into_iter().map(view).collect(), next_page_token })
+        Ok(ListSessionsResponse {
+            sessions: rows.into_iter().map(view).collect(),
+            next_page_token,
+        })
     }
 }
 
@@ -89,10 +109,16 @@ fn session(row: SessionRow, current: Uuid) -> Session {
 
 #[tonic::async_trait]
 impl session_service_server::SessionService for SessionService {
-    async fn login_student(&self, request: Request<LoginStudentRequest>) -> Result<Response<IssuedSession>, Status> {
+    async fn login_student(
+        &self,
+        request: Request<LoginStudentRequest>,
+    ) -> Result<Response<IssuedSession>, Status> {
         let (caller, request) = (auth::caller(&request), request.get_ref());
         let attempt = Attempt {
-            who: Who::Student { school_code: &request.school_code, student_number: &request.student_number },
+            who: Who::Student {
+                school_code: &request.school_code,
+                student_number: &request.student_number,
+            },
             password: &request.password,
             captcha_id: &request.captcha_id,
             captcha_answer: &request.captcha_answer,
@@ -100,10 +126,15 @@ impl session_service_server::SessionService for SessionService {
         self.login(attempt, &caller).await
     }
 
-    async fn login_employer(&self, request: Request<LoginEmployerRequest>) -> Result<Response<IssuedSession>, Status> {
+    async fn login_employer(
+        &self,
+        request: Request<LoginEmployerRequest>,
+    ) -> Result<Response<IssuedSession>, Status> {
         let (caller, request) = (auth::caller(&request), request.get_ref());
         let attempt = Attempt {
-            who: Who::Member { login: &request.login },
+            who: Who::Member {
+                login: &request.login,
+            },
             password: &request.password,
             captcha_id: &request.captcha_id,
             captcha_answer: &request.captcha_answer,
@@ -111,10 +142,15 @@ impl session_service_server::SessionService for SessionService {
         self.login(attempt, &caller).await
     }
 
-    async fn login_staff(&self, request: Request<LoginStaffRequest>) -> Result<Response<IssuedSession>, Status> {
+    async fn login_staff(
+        &self,
+        request: Request<LoginStaffRequest>,
+    ) -> Result<Response<IssuedSession>, Status> {
         let (caller, request) = (auth::caller(&request), request.get_ref());
         let attempt = Attempt {
-            who: Who::Staff { login: &request.login },
+            who: Who::Staff {
+                login: &request.login,
+            },
             password: &request.password,
             captcha_id: &request.captcha_id,
             captcha_answer: &request.captcha_answer,
@@ -124,13 +160,16 @@ impl session_service_server::SessionService for SessionService {
 
     async fn refresh(&self, request: Request<RefreshRequest>) -> Result<Response<IssuedSession>, Status> {
         let (caller, request) = (auth::caller(&request), request.get_ref());
-        Ok(Response::new(session::refresh(&self.0, &request.refresh_token, &request.request_id, &caller).await?))
+        Ok(Response::new(
+            session::refresh(&self.0, &request.refresh_token, &request.request_id, &caller).await?,
+        ))
     }
 
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<()>, Status> {
         let caller = auth::caller(&request);
         if let Ok(principal) = auth::principal(&request) {
-            self.end_own(principal, principal.session_id, EndReason::Logout, &caller).await?;
+            self.end_own(principal, principal.session_id, EndReason::Logout, &caller)
+                .await?;
         }
         if !request.get_ref().refresh_token.is_empty() {
             session::logout_by_token(&self.0, &request.get_ref().refresh_token, &caller).await?;
@@ -148,7 +187,11 @@ impl session_service_server::SessionService for SessionService {
 
     async fn revoke_session(&self, request: Request<RevokeSessionRequest>) -> Result<Response<()>, Status> {
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
-        let id = request.get_ref().id.parse().map_err(|_| Fault::from(Error::NotFound(Missing::Session)))?;
+        let id = request
+            .get_ref()
+            .id
+            .parse()
+            .map_err(|_| Fault::from(Error::NotFound(Missing::Session)))?;
         match self.end_own(principal, id, EndReason::Revoked, &caller).await? {
             0 => Err(Error::NotFound(Missing::Session).into()),
             _ => Ok(Response::new(())),
@@ -161,6 +204,8 @@ impl session_service_server::SessionService for SessionService {
     ) -> Result<Response<RevokeOtherSessionsResponse>, Status> {
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
         let ended = self.end_others(principal, &caller).await?;
-        Ok(Response::new(RevokeOtherSessionsResponse { revoked: u32::try_from(ended).unwrap_or(u32::MAX) }))
+        Ok(Response::new(RevokeOtherSessionsResponse {
+            revoked: u32::try_from(ended).unwrap_or(u32::MAX),
+        }))
     }
 }

@@ -51,9 +51,18 @@ pub(crate) async fn set(
     let account = new_account(app, request, &student).await?;
     let mut transaction = app.ctx.pool.begin().await?;
     // The hash of the request is kept, so the password stays out of it; a repeat proves it against the account instead.
-    let shown = SetCredentialsRequest { password: String::new(), ..request.clone() };
-    let claim =
-        idempotency::claim(&mut transaction, "SetCredentials", student.student_id, &request.request_id, &shown).await?;
+    let shown = SetCredentialsRequest {
+        password: String::new(),
+        ..request.clone()
+    };
+    let claim = idempotency::claim(
+        &mut transaction,
+        "SetCredentials",
+        student.student_id,
+        &request.request_id,
+        &shown,
+    )
+    .await?;
     let account_id = match claim.fresh_or::<Kept>()? {
         Ok(ticket) => {
             accounts::insert(&mut transaction, &account, &app.sealer).await?;
@@ -63,12 +72,23 @@ pub(crate) async fn set(
                 ..Event::of("registration.complete", account.id)
             };
             audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
-            messages::student_registered(app, &mut transaction, student.student_id, &student.school_code).await?;
-            ticket.save(&mut transaction, &Kept { account_id: account.id.to_string() }).await?;
+            messages::student_registered(app, &mut transaction, student.student_id, &student.school_code)
+                .await?;
+            ticket
+                .save(
+                    &mut transaction,
+                    &Kept {
+                        account_id: account.id.to_string(),
+                    },
+                )
+                .await?;
             account.id
         }
         Err(kept) => {
-            let id = kept.account_id.parse().map_err(|_| Error::Inconsistent("idempotency_keys"))?;
+            let id = kept
+                .account_id
+                .parse()
+                .map_err(|_| Error::Inconsistent("idempotency_keys"))?;
             prove(app, &mut transaction, id, &request.password).await?;
             id
         }
@@ -82,10 +102,11 @@ pub(crate) async fn set(
 async fn read_ticket(app: &App, text: &str) -> Result<CredentialsRow, Error> {
     let mut conn = app.ctx.pool.acquire().await?;
     let now = db::now(&mut conn).await?;
-    let ticket = Ticket::read(text, now, |bytes| verify_student::sign(app, bytes)).map_err(|fault| match fault {
-        TicketFault::Invalid => Error::TicketInvalid,
-        TicketFault::Expired => Error::TicketExpired,
-    })?;
+    let ticket =
+        Ticket::read(text, now, |bytes| verify_student::sign(app, bytes)).map_err(|fault| match fault {
+            TicketFault::Invalid => Error::TicketInvalid,
+            TicketFault::Expired => Error::TicketExpired,
+        })?;
     let student = sealing::find_for_credentials(&mut conn, &app.sealer, ticket.student_id).await?;
     student.ok_or(Error::TicketInvalid)
 }
@@ -116,7 +137,10 @@ async fn new_account(
 
 fn tail(identity_number: &str) -> String {
     let length = identity_number.chars().count();
-    identity_number.chars().skip(length.saturating_sub(IDENTITY_TAIL)).collect()
+    identity_number
+        .chars()
+        .skip(length.saturating_sub(IDENTITY_TAIL))
+        .collect()
 }
 
 async fn prove(app: &App, conn: &mut sqlx::PgConnection, id: Uuid, password: &str) -> Result<(), Error> {
@@ -125,5 +149,10 @@ async fn prove(app: &App, conn: &mut sqlx::PgConnection, id: Uuid, password: &st
     if app.passwords.verify(password, hash).await? {
         return Ok(());
     }
-    Err(Fault::invalid("requestId", "REQUEST_ID_REUSED", "这个 requestId 已用于另一次不同的请求，请为新的请求换一个").into())
+    Err(Fault::invalid(
+        "requestId",
+        "REQUEST_ID_REUSED",
+        "这个 requestId 已用于另一次不同的请求，请为新的请求换一个",
+    )
+    .into())
 }

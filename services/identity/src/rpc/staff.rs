@@ -7,8 +7,9 @@ use qihang_kit::{
     db, etag, idempotency, page,
 };
 use qihang_proto::identity::v1::{
-    ActivateStaffRequest, CreateStaffRequest, DisableStaffRequest, EnableStaffRequest, IssuedSession, ListStaffRequest,
-    ListStaffResponse, ResetStaffRequest, Staff, StaffActivation, account, staff_service_server,
+    ActivateStaffRequest, CreateStaffRequest, DisableStaffRequest, EnableStaffRequest, IssuedSession,
+    ListStaffRequest, ListStaffResponse, ResetStaffRequest, Staff, StaffActivation, account,
+    staff_service_server,
 };
 use sqlx::PgConnection;
 use time::Duration;
@@ -59,7 +60,10 @@ fn manager(principal: &Principal) -> Manager<'_> {
         // Nobody else passes the access layer; without a school nothing is in scope.
         _ => Some(principal.school_code.as_deref().unwrap_or_default()),
     };
-    Manager { account: principal.account_id, school }
+    Manager {
+        account: principal.account_id,
+        school,
+    }
 }
 
 impl StaffService {
@@ -71,12 +75,27 @@ impl StaffService {
     ) -> Result<StaffActivation, Error> {
         let Self(app) = self;
         let level = level(request.role()).ok_or(Error::Inconsistent("role of a new account"))?;
-        let place = staff::place(manager(principal), level, request.school_code.trim(), &request.department)?;
+        let place = staff::place(
+            manager(principal),
+            level,
+            request.school_code.trim(),
+            &request.department,
+        )?;
         let mut transaction = app.ctx.pool.begin().await?;
         let maker = principal.account_id;
-        let claim = idempotency::claim(&mut transaction, "CreateStaff", maker, &request.request_id, request).await?;
+        let claim = idempotency::claim(
+            &mut transaction,
+            "CreateStaff",
+            maker,
+            &request.request_id,
+            request,
+        )
+        .await?;
         let id = match claim.fresh_or::<Kept>()? {
-            Err(kept) => kept.account_id.parse().map_err(|_| Error::Inconsistent("idempotency_keys"))?,
+            Err(kept) => kept
+                .account_id
+                .parse()
+                .map_err(|_| Error::Inconsistent("idempotency_keys"))?,
             Ok(ticket) => {
                 let account = NewAccount {
                     id: app.ctx.ids.new_id(),
@@ -88,27 +107,45 @@ impl StaffService {
                     ..NewAccount::default()
                 };
                 accounts::insert(&mut transaction, &account, &app.sealer).await?;
-                self.audit(&mut transaction, "staff.create", account.id, principal, caller).await?;
-                ticket.save(&mut transaction, &Kept { account_id: account.id.to_string() }).await?;
+                self.audit(&mut transaction, "staff.create", account.id, principal, caller)
+                    .await?;
+                ticket
+                    .save(
+                        &mut transaction,
+                        &Kept {
+                            account_id: account.id.to_string(),
+                        },
+                    )
+                    .await?;
                 account.id
             }
         };
         let row = self.load(&mut transaction, principal, id).await?;
         if row.has_password {
             // A repeat after the owner took the account over must not give its password away.
-            return Err(staff::Refusal::InvalidTransition { from: State::Active, event: "create" }.into());
+            return Err(staff::Refusal::InvalidTransition {
+                from: State::Active,
+                event: "create",
+            }
+            .into());
         }
         let activation = self.activation(&mut transaction, principal, row).await?;
         transaction.commit().await?;
         Ok(activation)
     }
 
-    async fn activate(&self, request: &ActivateStaffRequest, caller: &Caller) -> Result<IssuedSession, Error> {
+    async fn activate(
+        &self,
+        request: &ActivateStaffRequest,
+        caller: &Caller,
+    ) -> Result<IssuedSession, Error> {
         let Self(app) = self;
         let token = session::digest(&request.activation_token);
         let activation = {
             let mut conn = app.ctx.pool.acquire().await?;
-            store::find_activation(&mut conn, &token).await?.ok_or(Error::ActivationInvalid)?
+            store::find_activation(&mut conn, &token)
+                .await?
+                .ok_or(Error::ActivationInvalid)?
         };
         password::check(&request.password, &[&activation.login, &activation.name]).map_err(Error::Weak)?;
         let hash = app.passwords.hash(&request.password).await?;
@@ -116,13 +153,23 @@ impl StaffService {
         let id = store::activate(&mut transaction, &token, &hash).await?;
         // A reset account: whoever had a session with the old password has none with the new.
         sessions::end_all(&mut transaction, id, None, EndReason::Reset).await?;
-        audit::write(&mut transaction, app.ctx.ids.new_id(), &Event::of("staff.activate", id), caller).await?;
+        audit::write(
+            &mut transaction,
+            app.ctx.ids.new_id(),
+            &Event::of("staff.activate", id),
+            caller,
+        )
+        .await?;
         let issued = session::open(app, &mut transaction, id, caller).await?;
         transaction.commit().await?;
         Ok(issued)
     }
 
-    async fn list(&self, principal: &Principal, request: &ListStaffRequest) -> Result<ListStaffResponse, Error> {
+    async fn list(
+        &self,
+        principal: &Principal,
+        request: &ListStaffRequest,
+    ) -> Result<ListStaffResponse, Error> {
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let filter = Filter {
             scope: manager(principal).school.map(str::to_owned),
@@ -135,8 +182,14 @@ impl StaffService {
         let mut conn = self.0.ctx.pool.acquire().await?;
         let rows = store::list(&mut conn, &filter, page.after()?, page.limit()).await?;
         let (rows, next_page_token) = page.finish(rows, |row| row.id);
-        let staff = rows.iter().map(|row| staff_view::staff(row, manager(principal))).collect::<Result<_, _>>()?;
-        Ok(ListStaffResponse { staff, next_page_token })
+        let staff = rows
+            .iter()
+            .map(|row| staff_view::staff(row, manager(principal)))
+            .collect::<Result<_, _>>()?;
+        Ok(ListStaffResponse {
+            staff,
+            next_page_token,
+        })
     }
 
     /// Carries out a command and gives the account as it is then.
@@ -176,13 +229,21 @@ impl StaffService {
     ) -> Result<Staff, Error> {
         let mut transaction = self.0.ctx.pool.begin().await?;
         let method = order.command.name();
-        let claim =
-            idempotency::claim(&mut transaction, method, principal.account_id, request_id, request).await?;
+        let claim = idempotency::claim(
+            &mut transaction,
+            method,
+            principal.account_id,
+            request_id,
+            request,
+        )
+        .await?;
         let ticket = match claim.fresh_or::<Staff>()? {
             Ok(ticket) => ticket,
             Err(first) => return Ok(first),
         };
-        let row = self.carry_out(&mut transaction, principal, &order, caller).await?;
+        let row = self
+            .carry_out(&mut transaction, principal, &order, caller)
+            .await?;
         let staff = staff_view::staff(&row, manager(principal))?;
         ticket.save(&mut transaction, &staff).await?;
         transaction.commit().await?;
@@ -200,15 +261,32 @@ impl StaffService {
         let claim = idempotency::claim(&mut transaction, "ResetStaff", maker, request_id, request).await?;
         let row = match claim.fresh_or::<Kept>()? {
             Err(kept) => {
-                let id = kept.account_id.parse().map_err(|_| Error::Inconsistent("idempotency_keys"))?;
+                let id = kept
+                    .account_id
+                    .parse()
+                    .map_err(|_| Error::Inconsistent("idempotency_keys"))?;
                 let row = self.load(&mut transaction, principal, id).await?;
                 staff::decide(&Account::try_from(&row)?, Command::Reset, manager(principal))?;
                 row
             }
             Ok(ticket) => {
-                let order = Order { id: &request.id, command: Command::Reset, etag: &request.etag, reason: "" };
-                let row = self.carry_out(&mut transaction, principal, &order, caller).await?;
-                ticket.save(&mut transaction, &Kept { account_id: row.id.to_string() }).await?;
+                let order = Order {
+                    id: &request.id,
+                    command: Command::Reset,
+                    etag: &request.etag,
+                    reason: "",
+                };
+                let row = self
+                    .carry_out(&mut transaction, principal, &order, caller)
+                    .await?;
+                ticket
+                    .save(
+                        &mut transaction,
+                        &Kept {
+                            account_id: row.id.to_string(),
+                        },
+                    )
+                    .await?;
                 row
             }
         };
@@ -227,10 +305,19 @@ impl StaffService {
         let ends = db::now(conn).await? + ACTIVATION_LIFE;
         store::set_activation(conn, row.id, &session::digest(&token), principal.account_id, ends).await?;
         let staff = staff_view::staff(&row, manager(principal))?;
-        Ok(StaffActivation { staff: Some(staff), activation_token: token, expire_time: Some(timestamp(ends)) })
+        Ok(StaffActivation {
+            staff: Some(staff),
+            activation_token: token,
+            expire_time: Some(timestamp(ends)),
+        })
     }
 
-    async fn load(&self, conn: &mut PgConnection, principal: &Principal, id: Uuid) -> Result<StaffRow, Error> {
+    async fn load(
+        &self,
+        conn: &mut PgConnection,
+        principal: &Principal,
+        id: Uuid,
+    ) -> Result<StaffRow, Error> {
         let row = store::get(conn, manager(principal).school, id).await?;
         row.ok_or(Error::NotFound(Missing::Account))
     }
@@ -243,7 +330,10 @@ impl StaffService {
         principal: &Principal,
         caller: &Caller,
     ) -> Result<(), Error> {
-        let event = Event { actor_id: Some(principal.account_id), ..Event::of(event, id) };
+        let event = Event {
+            actor_id: Some(principal.account_id),
+            ..Event::of(event, id)
+        };
         Ok(audit::write(conn, self.0.ctx.ids.new_id(), &event, caller).await?)
     }
 }
@@ -268,17 +358,28 @@ fn state(state: account::State) -> Option<State> {
 
 #[tonic::async_trait]
 impl staff_service_server::StaffService for StaffService {
-    async fn create_staff(&self, request: Request<CreateStaffRequest>) -> Result<Response<StaffActivation>, Status> {
+    async fn create_staff(
+        &self,
+        request: Request<CreateStaffRequest>,
+    ) -> Result<Response<StaffActivation>, Status> {
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
-        Ok(Response::new(self.create(principal, request.get_ref(), &caller).await?))
+        Ok(Response::new(
+            self.create(principal, request.get_ref(), &caller).await?,
+        ))
     }
 
-    async fn activate_staff(&self, request: Request<ActivateStaffRequest>) -> Result<Response<IssuedSession>, Status> {
+    async fn activate_staff(
+        &self,
+        request: Request<ActivateStaffRequest>,
+    ) -> Result<Response<IssuedSession>, Status> {
         let caller = auth::caller(&request);
         Ok(Response::new(self.activate(request.get_ref(), &caller).await?))
     }
 
-    async fn list_staff(&self, request: Request<ListStaffRequest>) -> Result<Response<ListStaffResponse>, Status> {
+    async fn list_staff(
+        &self,
+        request: Request<ListStaffRequest>,
+    ) -> Result<Response<ListStaffResponse>, Status> {
         let principal = auth::principal(&request)?;
         Ok(Response::new(self.list(principal, request.get_ref()).await?))
     }
@@ -286,20 +387,40 @@ impl staff_service_server::StaffService for StaffService {
     async fn disable_staff(&self, request: Request<DisableStaffRequest>) -> Result<Response<Staff>, Status> {
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
         let request = request.get_ref();
-        let order =
-            Order { id: &request.id, command: Command::Disable, etag: &request.etag, reason: request.reason.trim() };
-        Ok(Response::new(self.switch(principal, order, (&request.request_id, request), &caller).await?))
+        let order = Order {
+            id: &request.id,
+            command: Command::Disable,
+            etag: &request.etag,
+            reason: request.reason.trim(),
+        };
+        Ok(Response::new(
+            self.switch(principal, order, (&request.request_id, request), &caller)
+                .await?,
+        ))
     }
 
     async fn enable_staff(&self, request: Request<EnableStaffRequest>) -> Result<Response<Staff>, Status> {
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
         let request = request.get_ref();
-        let order = Order { id: &request.id, command: Command::Enable, etag: &request.etag, reason: "" };
-        Ok(Response::new(self.switch(principal, order, (&request.request_id, request), &caller).await?))
+        let order = Order {
+            id: &request.id,
+            command: Command::Enable,
+            etag: &request.etag,
+            reason: "",
+        };
+        Ok(Response::new(
+            self.switch(principal, order, (&request.request_id, request), &caller)
+                .await?,
+        ))
     }
 
-    async fn reset_staff(&self, request: Request<ResetStaffRequest>) -> Result<Response<StaffActivation>, Status> {
+    async fn reset_staff(
+        &self,
+        request: Request<ResetStaffRequest>,
+    ) -> Result<Response<StaffActivation>, Status> {
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
-        Ok(Response::new(self.reset(principal, request.get_ref(), &caller).await?))
+        Ok(Response::new(
+            self.reset(principal, request.get_ref(), &caller).await?,
+        ))
     }
 }

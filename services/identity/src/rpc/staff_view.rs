@@ -17,7 +17,11 @@ use crate::{
 pub(crate) fn staff(row: &StaffRow, manager: Manager<'_>) -> Result<Staff, Error> {
     let account = Account::try_from(row)?;
     let action = |command: Command| match staff::decide(&account, command, manager) {
-        Ok(_) => Action { name: command.name().to_owned(), allowed: true, ..Action::default() },
+        Ok(_) => Action {
+            name: command.name().to_owned(),
+            allowed: true,
+            ..Action::default()
+        },
         Err(refusal) => {
             let fault = Fault::from(Error::from(refusal));
             Action {
@@ -42,6 +46,9 @@ pub(crate) fn staff(row: &StaffRow, manager: Manager<'_>) -> Result<Staff, Error
         update_time: Some(timestamp(row.update_time)),
         last_login_time: row.last_login_time.map(timestamp),
         etag: etag::of(row.version),
-        actions: [Command::Disable, Command::Enable, Command::Reset].into_iter().map(action).collect(),
+        actions: [Command::Disable, Command::Enable, Command::Reset]
+            .into_iter()
+            .map(action)
+            .collect(),
     })
 }

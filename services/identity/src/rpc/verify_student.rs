@@ -44,6 +44,14 @@ struct Subjects {
     number: Vec<u8>,
 }
 
+/// A registration that does not match.
+struct Refused<'a> {
+    student_number: &'a str,
+    school: &'a SchoolRow,
+    comparison: Comparison,
+    subjects: Subjects,
+}
+
 /// Checks who wants to register.
 ///
 /// # Errors
@@ -57,7 +65,10 @@ pub(crate) async fn verify(
     let number = request.student_number.trim();
     let subjects = Subjects {
         address: limits::address(&app.sealer, caller),
-        number: app.sealer.blind_index(purpose::REGISTRATION, &format!("{}:{number}", request.school_code)),
+        number: app.sealer.blind_index(
+            purpose::REGISTRATION,
+            &format!("{}:{number}", request.school_code),
+        ),
     };
     let mut transaction = app.ctx.pool.begin().await?;
     let school = schools::get(&mut transaction, &request.school_code).await?;
@@ -69,7 +80,13 @@ pub(crate) async fn verify(
     let comparison = compare(app, row.as_ref(), request);
     let all: bool = (comparison.number & comparison.name & comparison.identity).into();
     let Some(row) = row.filter(|_| all) else {
-        let mismatch = refuse(app, &mut transaction, request, &school, comparison, &subjects, caller).await?;
+        let refused = Refused {
+            student_number: number,
+            school: &school,
+            comparison,
+            subjects,
+        };
+        let mismatch = refuse(app, &mut transaction, &refused, caller).await?;
         transaction.commit().await?;
         return Err(Error::RosterMismatch(Box::new(mismatch)));
     };
@@ -86,7 +103,10 @@ pub(crate) async fn verify(
     if row.registered {
         return Err(Error::AlreadyRegistered);
     }
-    let ticket = Ticket { student_id: row.student_id, expire_time: now + TICKET_LIFE };
+    let ticket = Ticket {
+        student_id: row.student_id,
+        expire_time: now + TICKET_LIFE,
+    };
     Ok(VerifyStudentResponse {
         ticket: ticket.write(|bytes| sign(app, bytes)),
         expire_time: Some(timestamp(ticket.expire_time)),
@@ -103,7 +123,11 @@ pub(crate) fn sign(app: &App, bytes: &[u8]) -> Vec<u8> {
 
 /// What the number in a case is tied to.
 pub(crate) fn tie(case_number: &str) -> Vec<u8> {
-    [b"identity.registration_cases.student_number", case_number.as_bytes()].concat()
+    [
+        b"identity.registration_cases.student_number",
+        case_number.as_bytes(),
+    ]
+    .concat()
 }
 
 /// Limits of failures, by address and by student number, in this order.
@@ -130,7 +154,9 @@ fn compare(app: &App, row: Option<&RegistrationRow>, request: &VerifyStudentRequ
     let name = |name: &str| Sha256::digest(name.trim());
     Comparison {
         number: Choice::from(u8::from(row.is_some())),
-        name: name(&against.name).as_slice().ct_eq(name(&request.name).as_slice()),
+        name: name(&against.name)
+            .as_slice()
+            .ct_eq(name(&request.name).as_slice()),
         identity: against.identity_blind.ct_eq(&given),
     }
 }
@@ -138,19 +164,22 @@ fn compare(app: &App, row: Option<&RegistrationRow>, request: &VerifyStudentRequ
 async fn refuse(
     app: &App,
     conn: &mut PgConnection,
-    request: &VerifyStudentRequest,
-    school: &SchoolRow,
-    comparison: Comparison,
-    subjects: &Subjects,
+    refused: &Refused<'_>,
     caller: &Caller,
 ) -> Result<Mismatch, Error> {
+    let Refused {
+        student_number,
+        school,
+        comparison,
+        subjects,
+    } = refused;
     for (limit, subject) in limits_of(app).iter().zip([&subjects.address, &subjects.number]) {
         limit.count(conn, subject).await?;
     }
     let case_number = case_number(&app.ctx.ids.bytes::<10>());
     let case = CaseRow {
         school_code: school.code.clone(),
-        student_number_sealed: app.sealer.seal(request.student_number.trim().as_bytes(), &tie(&case_number))?,
+        student_number_sealed: app.sealer.seal(student_number.as_bytes(), &tie(&case_number))?,
         number_known: comparison.number.into(),
         name_matches: comparison.name.into(),
         identity_matches: comparison.identity.into(),

@@ -80,9 +80,15 @@ pub(crate) struct Credentials {
 
 /// A role by its name in the store.
 pub(crate) fn role(text: &str) -> Option<Role> {
-    [Role::Student, Role::Employer, Role::Department, Role::School, Role::Province]
-        .into_iter()
-        .find(|role| role.as_str() == text)
+    [
+        Role::Student,
+        Role::Employer,
+        Role::Department,
+        Role::School,
+        Role::Province,
+    ]
+    .into_iter()
+    .find(|role| role.as_str() == text)
 }
 
 /// What a sealed contact of an account is tied to.
@@ -100,7 +106,11 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewAccount, sealer: &S
         value => sealer.seal(value.as_bytes(), &tie(column, new.id)).map(Some),
     };
     let blind = |purpose: &str, value: &str| (!value.is_empty()).then(|| sealer.blind_index(purpose, value));
-    let state = if new.password_hash.is_empty() { "PENDING" } else { "ACTIVE" };
+    let state = if new.password_hash.is_empty() {
+        "PENDING"
+    } else {
+        "ACTIVE"
+    };
     sqlx::query!(
         r#"
         INSERT INTO identity.accounts
@@ -236,9 +246,13 @@ pub(crate) async fn find_staff(conn: &mut PgConnection, login: &str) -> sqlx::Re
 /// # Errors
 /// The database's.
 pub(crate) async fn credentials(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Credentials>> {
-    sqlx::query_as!(Credentials, "SELECT id, state, password_hash FROM identity.accounts WHERE id = $1", id)
-        .fetch_optional(conn)
-        .await
+    sqlx::query_as!(
+        Credentials,
+        "SELECT id, state, password_hash FROM identity.accounts WHERE id = $1",
+        id
+    )
+    .fetch_optional(conn)
+    .await
 }
 
 /// Notes a sign-in.
@@ -246,5 +260,10 @@ pub(crate) async fn credentials(conn: &mut PgConnection, id: Uuid) -> sqlx::Resu
 /// # Errors
 /// The database's.
 pub(crate) async fn touch_login(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<PgQueryResult> {
-    sqlx::query!("UPDATE identity.accounts SET last_login_time = identity.kit_now() WHERE id = $1", id).execute(conn).await
+    sqlx::query!(
+        "UPDATE identity.accounts SET last_login_time = identity.kit_now() WHERE id = $1",
+        id
+    )
+    .execute(conn)
+    .await
 }

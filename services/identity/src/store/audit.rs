@@ -23,7 +23,11 @@ pub(crate) struct Event {
 impl Event {
     /// Something of an account.
     pub(crate) fn of(event: &'static str, account_id: Uuid) -> Self {
-        Self { event, account_id: Some(account_id), ..Self::default() }
+        Self {
+            event,
+            account_id: Some(account_id),
+            ..Self::default()
+        }
     }
 }
 
@@ -31,7 +35,12 @@ impl Event {
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn write(conn: &mut PgConnection, id: Uuid, event: &Event, caller: &Caller) -> sqlx::Result<()> {
+pub(crate) async fn write(
+    conn: &mut PgConnection,
+    id: Uuid,
+    event: &Event,
+    caller: &Caller,
+) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
         INSERT INTO identity.audit_events
@@ -45,7 +54,10 @@ pub(crate) async fn write(conn: &mut PgConnection, id: Uuid, event: &Event, call
         event.actor_id,
         event.student_id,
         event.school_code,
-        caller.address.map(|address| address.to_string()).unwrap_or_default(),
+        caller
+            .address
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
         caller.client.as_str(),
     )
     .execute(conn)

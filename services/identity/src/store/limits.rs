@@ -70,7 +70,11 @@ pub(crate) async fn add(conn: &mut PgConnection, bucket: &str, subject: &[u8]) -
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn throttle(conn: &mut PgConnection, subject: &[u8], now: OffsetDateTime) -> sqlx::Result<Throttle> {
+pub(crate) async fn throttle(
+    conn: &mut PgConnection,
+    subject: &[u8],
+    now: OffsetDateTime,
+) -> sqlx::Result<Throttle> {
     let row = sqlx::query_as!(
         Throttle,
         r#"
@@ -89,7 +93,11 @@ pub(crate) async fn throttle(conn: &mut PgConnection, subject: &[u8], now: Offse
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn save_throttle(conn: &mut PgConnection, subject: &[u8], throttle: &Throttle) -> sqlx::Result<()> {
+pub(crate) async fn save_throttle(
+    conn: &mut PgConnection,
+    subject: &[u8],
+    throttle: &Throttle,
+) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
         INSERT INTO identity.login_throttles
@@ -119,7 +127,10 @@ pub(crate) async fn save_throttle(conn: &mut PgConnection, subject: &[u8], throt
 /// # Errors
 /// The database's.
 pub(crate) async fn clear_throttle(conn: &mut PgConnection, subject: &[u8]) -> sqlx::Result<()> {
-    sqlx::query!("DELETE FROM identity.login_throttles WHERE subject = $1", subject).execute(conn).await.map(drop)
+    sqlx::query!("DELETE FROM identity.login_throttles WHERE subject = $1", subject)
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// Deletes counters that decide nothing any more, some at a time.

@@ -178,20 +178,7 @@ pub(crate) async fn merge(
     sqlx::query!("ANALYZE identity.roster_staging")
         .execute(&mut *conn)
         .await?;
-    let changed = sqlx::query_as!(
-        Changed,
-        r#"
-        SELECT s.id, s.origin_state, s.origin_version, s.locked_digest
-        FROM identity.students s
-        JOIN identity.roster_staging g ON g.school_code = s.school_code AND g.student_number = s.student_number
-        WHERE g.import_id = $1 AND s.locked_digest <> g.locked_digest
-        ORDER BY s.id
-        FOR UPDATE OF s
-        "#,
-        import_id,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
+    let changed = lock_changed(conn, import_id).await?;
     sqlx::query!(
         r#"
         INSERT INTO identity.students AS s
@@ -239,4 +226,22 @@ pub(crate) async fn merge(
     .execute(conn)
     .await?;
     Ok(changed)
+}
+
+/// The students whose locked fields the staged rows change, locked against the students' own steps.
+async fn lock_changed(conn: &mut PgConnection, import_id: Uuid) -> sqlx::Result<Vec<Changed>> {
+    sqlx::query_as!(
+        Changed,
+        r#"
+        SELECT s.id, s.origin_state, s.origin_version, s.locked_digest
+        FROM identity.students s
+        JOIN identity.roster_staging g ON g.school_code = s.school_code AND g.student_number = s.student_number
+        WHERE g.import_id = $1 AND s.locked_digest <> g.locked_digest
+        ORDER BY s.id
+        FOR UPDATE OF s
+        "#,
+        import_id,
+    )
+    .fetch_all(conn)
+    .await
 }

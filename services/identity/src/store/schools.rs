@@ -29,7 +29,12 @@ pub(crate) struct SchoolRow {
 /// # Errors
 /// The database's.
 pub(crate) async fn seed(conn: &mut PgConnection, schools: &[codes::School]) -> sqlx::Result<u64> {
-    let column = |of: fn(&codes::School) -> &String| schools.iter().map(|school| of(school).clone()).collect::<Vec<_>>();
+    let column = |of: fn(&codes::School) -> &String| {
+        schools
+            .iter()
+            .map(|school| of(school).clone())
+            .collect::<Vec<_>>()
+    };
     sqlx::query!(
         r#"
         INSERT INTO identity.schools

@@ -114,7 +114,10 @@ pub(crate) async fn insert_token(
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn lock_by_token(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<SessionRow>> {
+pub(crate) async fn lock_by_token(
+    conn: &mut PgConnection,
+    token_hash: &[u8],
+) -> sqlx::Result<Option<SessionRow>> {
     sqlx::query_as!(
         SessionRow,
         r#"
@@ -187,7 +190,14 @@ pub(crate) async fn use_token(
 /// # Errors
 /// The database's.
 pub(crate) async fn touch(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> sqlx::Result<()> {
-    sqlx::query!("UPDATE identity.sessions SET refresh_time = $2 WHERE id = $1", id, now).execute(conn).await.map(drop)
+    sqlx::query!(
+        "UPDATE identity.sessions SET refresh_time = $2 WHERE id = $1",
+        id,
+        now
+    )
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 /// Lists an account's open sessions, newest first, after an id.
@@ -223,7 +233,12 @@ pub(crate) async fn list(
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn end(conn: &mut PgConnection, account_id: Uuid, id: Uuid, reason: EndReason) -> sqlx::Result<u64> {
+pub(crate) async fn end(
+    conn: &mut PgConnection,
+    account_id: Uuid,
+    id: Uuid,
+    reason: EndReason,
+) -> sqlx::Result<u64> {
     sqlx::query!(
         r#"
         UPDATE identity.sessions

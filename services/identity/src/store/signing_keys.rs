@@ -107,9 +107,12 @@ pub(crate) async fn insert(conn: &mut PgConnection, row: &KeyRow) -> sqlx::Resul
 /// # Errors
 /// The database's.
 pub(crate) async fn promote(conn: &mut PgConnection, id: &str, now: OffsetDateTime) -> Result<(), Error> {
-    sqlx::query!("UPDATE identity.signing_keys SET state = 'RETIRED', retire_time = $1 WHERE state = 'ACTIVE'", now)
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query!(
+        "UPDATE identity.signing_keys SET state = 'RETIRED', retire_time = $1 WHERE state = 'ACTIVE'",
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
     let promoted = sqlx::query!(
         "UPDATE identity.signing_keys SET state = 'ACTIVE', activate_time = $2 WHERE id = $1 AND state = 'NEXT'",
         id,
@@ -125,8 +128,11 @@ pub(crate) async fn promote(conn: &mut PgConnection, id: &str, now: OffsetDateTi
 /// # Errors
 /// The database's.
 pub(crate) async fn delete(conn: &mut PgConnection, id: &str) -> sqlx::Result<()> {
-    sqlx::query!("DELETE FROM identity.signing_keys WHERE id = $1 AND state = 'RETIRED'", id)
-        .execute(conn)
-        .await
-        .map(drop)
+    sqlx::query!(
+        "DELETE FROM identity.signing_keys WHERE id = $1 AND state = 'RETIRED'",
+        id
+    )
+    .execute(conn)
+    .await
+    .map(drop)
 }

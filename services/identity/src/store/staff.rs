@@ -72,7 +72,11 @@ pub(crate) async fn lock_administrators(conn: &mut PgConnection) -> sqlx::Result
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn get(conn: &mut PgConnection, scope: Option<&str>, id: Uuid) -> sqlx::Result<Option<StaffRow>> {
+pub(crate) async fn get(
+    conn: &mut PgConnection,
+    scope: Option<&str>,
+    id: Uuid,
+) -> sqlx::Result<Option<StaffRow>> {
     sqlx::query_as!(
         StaffRow,
         r#"
@@ -203,7 +207,10 @@ pub(crate) struct Activation {
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn find_activation(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<Activation>> {
+pub(crate) async fn find_activation(
+    conn: &mut PgConnection,
+    token_hash: &[u8],
+) -> sqlx::Result<Option<Activation>> {
     let now = db::now(conn).await?;
     sqlx::query_as!(
         Activation,
@@ -224,7 +231,11 @@ pub(crate) async fn find_activation(conn: &mut PgConnection, token_hash: &[u8]) 
 ///
 /// # Errors
 /// ACTIVATION_INVALID when it was used meanwhile; the database's.
-pub(crate) async fn activate(conn: &mut PgConnection, token_hash: &[u8], password_hash: &str) -> Result<Uuid, Error> {
+pub(crate) async fn activate(
+    conn: &mut PgConnection,
+    token_hash: &[u8],
+    password_hash: &str,
+) -> Result<Uuid, Error> {
     let now = db::now(conn).await?;
     let used = sqlx::query_scalar!(
         "DELETE FROM identity.staff_activations WHERE token_hash = $1 AND expire_time > $2 RETURNING account_id",
@@ -254,7 +265,9 @@ pub(crate) async fn activate(conn: &mut PgConnection, token_hash: &[u8], passwor
 /// # Errors
 /// The database's.
 pub(crate) async fn has_administrator(conn: &mut PgConnection) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM identity.accounts WHERE role = 'PROVINCE') AS "exists!""#)
-        .fetch_one(conn)
-        .await
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM identity.accounts WHERE role = 'PROVINCE') AS "exists!""#
+    )
+    .fetch_one(conn)
+    .await
 }

@@ -14,11 +14,20 @@ use crate::{
 async fn a_picture_is_drawn_unless_work_is_asked_for() {
     let identity = support::identity().await;
     let mut client = CaptchaServiceClient::new(door(&identity).way());
-    let picture = client.create_captcha(CreateCaptchaRequest::default()).await.unwrap().into_inner();
+    let picture = client
+        .create_captcha(CreateCaptchaRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(picture.kind(), captcha::Kind::Image);
     assert_eq!(picture.content_type, "image/jpeg");
     assert!(picture.image.len() > 500 && picture.challenge.is_empty());
-    let work = client.create_captcha(CreateCaptchaRequest { kind: captcha::Kind::ProofOfWork.into() }).await.unwrap();
+    let work = client
+        .create_captcha(CreateCaptchaRequest {
+            kind: captcha::Kind::ProofOfWork.into(),
+        })
+        .await
+        .unwrap();
     assert_eq!(work.get_ref().difficulty, 4);
     assert!(work.get_ref().image.is_empty() && work.get_ref().challenge.len() >= 20);
 }
@@ -37,12 +46,24 @@ async fn a_captcha_serves_one_answer_right_or_wrong() {
     let (id, answer) = door.captcha().await;
     let wrong = door.sessions().login_student(login(&id, "-")).await.unwrap_err();
     assert_eq!(reason(&wrong), "CAPTCHA_INVALID");
-    let late = door.sessions().login_student(login(&id, &answer)).await.unwrap_err();
+    let late = door
+        .sessions()
+        .login_student(login(&id, &answer))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&late), "CAPTCHA_INVALID", "the wrong answer used it up");
     let (id, answer) = door.captcha().await;
-    let right = door.sessions().login_student(login(&id, &answer)).await.unwrap_err();
+    let right = door
+        .sessions()
+        .login_student(login(&id, &answer))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&right), "LOGIN_REFUSED");
-    let again = door.sessions().login_student(login(&id, &answer)).await.unwrap_err();
+    let again = door
+        .sessions()
+        .login_student(login(&id, &answer))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&again), "CAPTCHA_INVALID");
     let none = door.sessions().login_student(login("", "")).await.unwrap_err();
     assert_eq!(reason(&none), "CAPTCHA_INVALID");
@@ -50,7 +71,8 @@ async fn a_captcha_serves_one_answer_right_or_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_risk_a_captcha_is_asked_for_after_a_failure_only() {
-    let identity = support::identity_with(|config| config.captcha.login = qihang_identity::CaptchaMode::Risk).await;
+    let identity =
+        support::identity_with(|config| config.captcha.login = qihang_identity::CaptchaMode::Risk).await;
     let door = door(&identity);
     let login = || LoginStudentRequest {
         school_code: SCHOOL.to_owned(),
@@ -58,6 +80,12 @@ async fn by_risk_a_captcha_is_asked_for_after_a_failure_only() {
         password: PASSWORD.to_owned(),
         ..LoginStudentRequest::default()
     };
-    assert_eq!(reason(&door.sessions().login_student(login()).await.unwrap_err()), "LOGIN_REFUSED");
-    assert_eq!(reason(&door.sessions().login_student(login()).await.unwrap_err()), "CAPTCHA_INVALID");
+    assert_eq!(
+        reason(&door.sessions().login_student(login()).await.unwrap_err()),
+        "LOGIN_REFUSED"
+    );
+    assert_eq!(
+        reason(&door.sessions().login_student(login()).await.unwrap_err()),
+        "CAPTCHA_INVALID"
+    );
 }

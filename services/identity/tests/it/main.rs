@@ -5,6 +5,7 @@ mod captcha;
 mod employer;
 mod origin;
 mod origin_racing;
+mod origin_reviews;
 mod people;
 mod registration;
 mod roster;

@@ -28,12 +28,18 @@ pub(crate) struct Door<'a> {
 
 /// A door at the usual address.
 pub(crate) fn door(identity: &TestService) -> Door<'_> {
-    Door { identity, address: IpAddr::from([192, 0, 2, 1]) }
+    Door {
+        identity,
+        address: IpAddr::from([192, 0, 2, 1]),
+    }
 }
 
 /// A door at an address of its own.
 pub(crate) fn door_at(identity: &TestService, last: u8) -> Door<'_> {
-    Door { identity, address: IpAddr::from([198, 51, 100, last]) }
+    Door {
+        identity,
+        address: IpAddr::from([198, 51, 100, last]),
+    }
 }
 
 /// What a registration asks for, right for a row of the roster.
@@ -73,7 +79,10 @@ pub(crate) fn solve(captcha: &Captcha) -> String {
 
 impl Door<'_> {
     pub(crate) fn way(&self) -> Way {
-        self.identity.acting(Acting { address: self.address, ..Acting::default() })
+        self.identity.acting(Acting {
+            address: self.address,
+            ..Acting::default()
+        })
     }
 
     pub(crate) fn registration(&self) -> RegistrationServiceClient<Way> {
@@ -86,20 +95,39 @@ impl Door<'_> {
 
     /// A solved captcha: id and answer.
     pub(crate) async fn captcha(&self) -> (String, String) {
-        let request = CreateCaptchaRequest { kind: captcha::Kind::ProofOfWork.into() };
-        let captcha = CaptchaServiceClient::new(self.way()).create_captcha(request).await.unwrap().into_inner();
+        let request = CreateCaptchaRequest {
+            kind: captcha::Kind::ProofOfWork.into(),
+        };
+        let captcha = CaptchaServiceClient::new(self.way())
+            .create_captcha(request)
+            .await
+            .unwrap()
+            .into_inner();
         let answer = solve(&captcha);
         (captcha.id, answer)
     }
 
-    pub(crate) async fn verify(&self, request: VerifyStudentRequest) -> Result<VerifyStudentResponse, Status> {
+    pub(crate) async fn verify(
+        &self,
+        request: VerifyStudentRequest,
+    ) -> Result<VerifyStudentResponse, Status> {
         let (captcha_id, captcha_answer) = self.captcha().await;
-        let request = VerifyStudentRequest { captcha_id, captcha_answer, ..request };
-        self.registration().verify_student(request).await.map(Response::into_inner)
+        let request = VerifyStudentRequest {
+            captcha_id,
+            captcha_answer,
+            ..request
+        };
+        self.registration()
+            .verify_student(request)
+            .await
+            .map(Response::into_inner)
     }
 
     pub(crate) async fn set(&self, request: SetCredentialsRequest) -> Result<IssuedSession, Status> {
-        self.registration().set_credentials(request).await.map(Response::into_inner)
+        self.registration()
+            .set_credentials(request)
+            .await
+            .map(Response::into_inner)
     }
 
     /// Registers the student of a row.
@@ -117,30 +145,51 @@ impl Door<'_> {
             captcha_id,
             captcha_answer,
         };
-        self.sessions().login_student(request).await.map(Response::into_inner)
+        self.sessions()
+            .login_student(request)
+            .await
+            .map(Response::into_inner)
     }
 
     pub(crate) async fn login_staff(&self, login: &str, password: &str) -> Result<IssuedSession, Status> {
         let (captcha_id, captcha_answer) = self.captcha().await;
         let (login, password) = (login.to_owned(), password.to_owned());
-        let request = LoginStaffRequest { login, password, captcha_id, captcha_answer };
-        self.sessions().login_staff(request).await.map(Response::into_inner)
+        let request = LoginStaffRequest {
+            login,
+            password,
+            captcha_id,
+            captcha_answer,
+        };
+        self.sessions()
+            .login_staff(request)
+            .await
+            .map(Response::into_inner)
     }
 
     pub(crate) async fn refresh(&self, token: &str, request_id: &str) -> Result<IssuedSession, Status> {
-        let request = RefreshRequest { refresh_token: token.to_owned(), request_id: request_id.to_owned() };
+        let request = RefreshRequest {
+            refresh_token: token.to_owned(),
+            request_id: request_id.to_owned(),
+        };
         self.sessions().refresh(request).await.map(Response::into_inner)
     }
 
     /// Who an access token says its bearer is, by the published keys.
     pub(crate) async fn bearer(&self, session: &IssuedSession) -> Principal {
         let verifier = self.verifier().await;
-        verifier.verify(&session.tokens.as_ref().unwrap().access_token).await.unwrap()
+        verifier
+            .verify(&session.tokens.as_ref().unwrap().access_token)
+            .await
+            .unwrap()
     }
 
     /// A verifier with the keys that are published now.
     pub(crate) async fn verifier(&self) -> Verifier {
-        let jwks = DirectoryServiceClient::new(self.way()).get_jwks(GetJwksRequest {}).await.unwrap().into_inner();
+        let jwks = DirectoryServiceClient::new(self.way())
+            .get_jwks(GetJwksRequest {})
+            .await
+            .unwrap()
+            .into_inner();
         let keys = FixedKeys(serde_json::from_str(&jwks.jwks_json).unwrap());
         Verifier::new(keys, self.identity.auth(), self.identity.ctx.clock.clone())
     }
@@ -154,6 +203,9 @@ pub(crate) fn refresh_token(session: &IssuedSession) -> &str {
 /// The seconds that a refused caller is told to wait.
 pub(crate) fn wait_seconds(status: &Status) -> i64 {
     use tonic_types::StatusExt as _;
-    let delay = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap();
+    let delay = status
+        .get_details_retry_info()
+        .and_then(|info| info.retry_delay)
+        .unwrap();
     i64::try_from(delay.as_secs()).unwrap()
 }

@@ -11,10 +11,20 @@ use crate::{
 
 async fn published(world: &World) -> Vec<String> {
     let mut client = DirectoryServiceClient::new(door(&world.identity).way());
-    let jwks = client.get_jwks(GetJwksRequest {}).await.unwrap().into_inner().jwks_json;
+    let jwks = client
+        .get_jwks(GetJwksRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .jwks_json;
     assert!(!jwks.contains("\"d\""), "no private half");
     let jwks: Value = serde_json::from_str(&jwks).unwrap();
-    jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    jwks["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["kid"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +37,9 @@ async fn every_token_verifies_by_keys_that_were_fetched_an_hour_before() {
     assert_eq!(seen.len(), 1);
     // Half a day at a time up to the change, then half an hour: whoever fetched the keys at most an hour ago verifies
     // every new token.
-    let steps = [Duration::hours(12); 58].into_iter().chain([Duration::minutes(30); 96]);
+    let steps = [Duration::hours(12); 58]
+        .into_iter()
+        .chain([Duration::minutes(30); 96]);
     for (index, step) in steps.enumerate() {
         world.identity.advance(step).await;
         world.identity.run_tasks().await;

@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tonic::{
     body::Body,
     service::Routes,
@@ -60,7 +60,8 @@ pub async fn serve(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             closing.clone().cancelled_owned(),
         );
-    let server = tokio::spawn(server);
+    // Whoever gives up on serving also closes the listener.
+    let server = AbortOnDropHandle::new(tokio::spawn(server));
     probe(&reporter, ready, &stop).await;
     lame_duck(&reporter, limits).await;
     closing.cancel();
@@ -75,17 +76,20 @@ pub async fn serve(
 
 /// Keeps health up to date until `stop`.
 async fn probe(reporter: &HealthReporter, ready: Ready, stop: &CancellationToken) {
-    loop {
-        let status = if ready().await {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
-        reporter.set_service_status("", status).await;
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(PROBE) => {}
+    let look = async {
+        loop {
+            let status = if ready().await {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
+            };
+            reporter.set_service_status("", status).await;
+            tokio::time::sleep(PROBE).await;
         }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = look => {}
     }
 }
 

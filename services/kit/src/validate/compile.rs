@@ -55,8 +55,8 @@ pub(super) enum Shape {
     },
     Map {
         size: SizeRules,
-        key: Item,
-        value: Item,
+        key: Box<Item>,
+        value: Box<Item>,
     },
 }
 
@@ -170,8 +170,8 @@ impl Compiler {
             let rules = rules.and_then(|rules| child(rules, "map"));
             let part = |name: &str| rules.as_ref().and_then(|rules| child(rules, name));
             let size = size(rules.as_ref(), None, "min_pairs", "max_pairs");
-            let key = self.item(&entry.map_entry_key_field(), part("keys").as_ref());
-            let value = self.item(&entry.map_entry_value_field(), part("values").as_ref());
+            let key = Box::new(self.item(&entry.map_entry_key_field(), part("keys").as_ref()));
+            let value = Box::new(self.item(&entry.map_entry_value_field(), part("values").as_ref()));
             return Shape::Map { size, key, value };
         }
         if field.is_list() {

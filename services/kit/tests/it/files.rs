@@ -66,6 +66,14 @@ async fn a_folder_keeps_the_promises() {
 }
 
 #[tokio::test]
+async fn a_bucket_keeps_the_promises() {
+    let endpoint = crate::bucket::serve().await;
+    let url = format!("s3://ground?region=here&endpoint={endpoint}&access_key=key&secret_key=secret");
+    suite(FileStore::open(&url).unwrap()).await;
+    assert!(FileStore::open("s3://ground?colour=red").is_err());
+}
+
+#[tokio::test]
 async fn other_schemes_are_refused() {
     assert!(FileStore::open("ftp://x").is_err());
     assert!(FileStore::open("folder").is_err());

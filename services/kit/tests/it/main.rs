@@ -1,12 +1,8 @@
 //! The kit from outside: a service behind its whole stack, in process and over TCP, on real servers.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod amqp;
+mod bucket;
 mod cache;
 mod files;
 mod ground;

@@ -286,3 +286,19 @@ async fn a_rolled_back_change_tells_nobody() {
     transaction.rollback().await.unwrap();
     assert_eq!(waiting(&db.pool).await, 0);
 }
+
+#[tokio::test]
+async fn replicas_that_start_at_once_migrate_once() {
+    let db = TestDb::new("kit_ground", &MIGRATOR).await;
+    let open = || qihang_kit::db::connect_with(db.options(), 2, std::time::Duration::from_secs(10), "fresh");
+    let pools = futures::future::try_join_all((0..4).map(|_| open()))
+        .await
+        .unwrap();
+    let all = pools
+        .iter()
+        .map(|pool| qihang_kit::db::migrate(pool, "fresh", &MIGRATOR));
+    futures::future::try_join_all(all).await.unwrap();
+    publish(&pools[0], Uuid::nil(), 1).await;
+    assert_eq!(waiting(&pools[1]).await, 1);
+    assert_eq!(waiting(&db.pool).await, 0, "schemas are apart");
+}

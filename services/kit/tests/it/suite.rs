@@ -178,7 +178,13 @@ async fn a_service_under_test_is_stepped_by_hand() {
         crate::messages::written(&service.db.pool, "steady").await.len(),
         2
     );
-    // Neighbours are called through their own stack.
+}
+
+#[tokio::test]
+async fn neighbours_are_called_through_their_own_stack() {
+    let ground = Ground::default();
+    let build = |ctx: Context| identity(ctx, ground.clone());
+    let service = testing::service("identity", &MIGRATOR, build).await;
     service.peer("documents", ground.routes());
     let mut documents = DirectoryServiceClient::new(service.ctx.channels.get("documents"));
     let request = BatchGetStudentsRequest {

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use super::{
-    AMENDMENT_TIME, Actor, Agreement, CANCEL_TIME, CLAIM_TIME, Cancel, Claim, Command, Decision, Level, Party, Signing,
-    State,
+    AMENDMENT_TIME, Actor, Agreement, CANCEL_TIME, CLAIM_TIME, Cancel, Claim, Command, Decision, Level,
+    Party, Signing, State,
 };
 use crate::domain::{refusal::Refusal, slot};
 
@@ -22,9 +22,11 @@ pub fn decide(
     now: OffsetDateTime,
 ) -> Result<Decision, Refusal> {
     match command {
-        Command::Update | Command::Send { .. } | Command::Edit { .. } | Command::Withdraw | Command::Suspend => {
-            offer(agreement, command, actor, now)
-        }
+        Command::Update
+        | Command::Send { .. }
+        | Command::Edit { .. }
+        | Command::Withdraw
+        | Command::Suspend => offer(agreement, command, actor, now),
         Command::Open | Command::Decline | Command::Expire | Command::Accept { .. } => {
             answer(agreement, command, actor, now)
         }
@@ -39,7 +41,9 @@ pub fn decide(
         Command::ClaimReview | Command::ReleaseReview | Command::Approve { .. } | Command::Reject { .. } => {
             review(agreement, command, actor, now)
         }
-        Command::RequestRelease | Command::CloseRelease | Command::ApproveRelease => release(agreement, command, actor),
+        Command::RequestRelease | Command::CloseRelease | Command::ApproveRelease => {
+            release(agreement, command, actor)
+        }
     }
 }
 
@@ -52,12 +56,18 @@ fn offer(
 ) -> Result<Decision, Refusal> {
     let mut next = agreement.clone();
     match (agreement.state, command, actor) {
-        (State::Draft, Command::Update, EMPLOYER) => Ok(Decision { writes_terms: true, ..plain(next, "update") }),
+        (State::Draft, Command::Update, EMPLOYER) => Ok(Decision {
+            writes_terms: true,
+            ..plain(next, "update")
+        }),
         (State::Draft, Command::Send { expire_time }, EMPLOYER) => {
             next.state = State::PendingStudent;
             next.expire_time = Some(expire_time);
             let revision = next.revision;
-            Ok(Decision { signs: Some((Party::Employer, revision)), ..plain(next, "send") })
+            Ok(Decision {
+                signs: Some((Party::Employer, revision)),
+                ..plain(next, "send")
+            })
         }
         (State::PendingStudent, Command::Edit { expire_time }, EMPLOYER) => {
             in_time(agreement, now)?;
@@ -71,7 +81,9 @@ fn offer(
             in_time(agreement, now)?;
             Ok(moved(next, State::Withdrawn, "withdraw"))
         }
-        (State::PendingStudent, Command::Suspend, Actor::System) => Ok(moved(next, State::Withdrawn, "suspend")),
+        (State::PendingStudent, Command::Suspend, Actor::System) => {
+            Ok(moved(next, State::Withdrawn, "suspend"))
+        }
         _ => Err(refused(agreement, command)),
     }
 }
@@ -94,15 +106,30 @@ fn answer(
             Ok(moved(next, State::Declined, "decline"))
         }
         (State::PendingStudent, Command::Expire, Actor::System) => {
-            if agreement.open(now) { Err(refused(agreement, command)) } else { Ok(moved(next, State::Expired, "expire")) }
+            if agreement.open(now) {
+                Err(refused(agreement, command))
+            } else {
+                Ok(moved(next, State::Expired, "expire"))
+            }
         }
-        (State::PendingStudent, Command::Accept { signing, slot, origin_approved }, STUDENT) => {
+        (
+            State::PendingStudent,
+            Command::Accept {
+                signing,
+                slot,
+                origin_approved,
+            },
+            STUDENT,
+        ) => {
             in_time(agreement, now)?;
             signing.check(agreement.revision, now)?;
             if !origin_approved {
                 return Err(Refusal::OriginNotApproved);
             }
-            let reference = slot::Reference { kind: slot::Kind::Online, id: agreement.id };
+            let reference = slot::Reference {
+                kind: slot::Kind::Online,
+                id: agreement.id,
+            };
             slot::decide(slot, slot::Command::Reserve, reference)?;
             signing.places(agreement)?;
             Ok(signed(next, Some(slot::Command::Reserve), "accept"))
@@ -137,8 +164,12 @@ fn amendment(
             confirm(agreement, signing, now)?;
             Ok(signed(next, None, "confirmAmendment"))
         }
-        (State::AmendPendingStudent, Command::RefuseAmendment, STUDENT) if !over => Ok(back(next, "refuseAmendment")),
-        (State::AmendPendingStudent, Command::TakeBackAmendment, EMPLOYER) => Ok(back(next, "takeBackAmendment")),
+        (State::AmendPendingStudent, Command::RefuseAmendment, STUDENT) if !over => {
+            Ok(back(next, "refuseAmendment"))
+        }
+        (State::AmendPendingStudent, Command::TakeBackAmendment, EMPLOYER) => {
+            Ok(back(next, "takeBackAmendment"))
+        }
         (State::AmendPendingStudent, Command::RefuseAmendment, STUDENT) => Err(Refusal::AmendmentExpired),
         (State::AmendPendingStudent, Command::AmendmentTimeout, Actor::System) if over => {
             Ok(back(next, "amendmentTimeout"))
@@ -160,18 +191,26 @@ fn cancellation(
     now: OffsetDateTime,
 ) -> Result<Decision, Refusal> {
     let mut next = agreement.clone();
-    let (State::PendingReview | State::AmendPendingStudent, open) = (agreement.state, agreement.cancelling(now)) else {
+    let (State::PendingReview | State::AmendPendingStudent, open) =
+        (agreement.state, agreement.cancelling(now))
+    else {
         return Err(refused(agreement, command));
     };
     match (command, actor, open) {
         (Command::RequestCancel, Actor::Party(by), None) => {
-            next.cancel = Some(Cancel { by, until: now + CANCEL_TIME });
+            next.cancel = Some(Cancel {
+                by,
+                until: now + CANCEL_TIME,
+            });
             Ok(plain(next, "requestCancel"))
         }
         (Command::RequestCancel, Actor::Party(_), Some(_)) => Err(Refusal::CancelOpen),
         (Command::AgreeCancel, Actor::Party(by), Some(cancel)) if by != cancel.by => {
             next.cancel = None;
-            Ok(Decision { slot: Some(slot::Command::Free), ..moved(next, State::Cancelled, "agreeCancel") })
+            Ok(Decision {
+                slot: Some(slot::Command::Free),
+                ..moved(next, State::Cancelled, "agreeCancel")
+            })
         }
         (Command::AgreeCancel, Actor::Party(_), Some(_)) => Err(Refusal::NotYourTurn),
         (Command::WithdrawCancel, Actor::Party(_), Some(_)) => {
@@ -200,21 +239,31 @@ fn review(
     if level != agreement.level() {
         return Err(Refusal::NotYourLevel);
     }
-    if agreement.claimed(now).is_some_and(|claim| claim.account != account) {
+    if agreement
+        .claimed(now)
+        .is_some_and(|claim| claim.account != account)
+    {
         return Err(Refusal::ClaimedByOther);
     }
     let mut next = agreement.clone();
     match command {
         Command::ClaimReview => {
-            next.claim = Some(Claim { account, until: now + CLAIM_TIME });
+            next.claim = Some(Claim {
+                account,
+                until: now + CLAIM_TIME,
+            });
             Ok(plain(next, "claimReview"))
         }
         Command::ReleaseReview => {
             next.claim = None;
             Ok(plain(next, "releaseReview"))
         }
-        Command::Approve { revision } | Command::Reject { revision } if revision != agreement.signed_revision => {
-            Err(Refusal::RevisionChanged { current: agreement.signed_revision })
+        Command::Approve { revision } | Command::Reject { revision }
+            if revision != agreement.signed_revision =>
+        {
+            Err(Refusal::RevisionChanged {
+                current: agreement.signed_revision,
+            })
         }
         Command::Approve { .. } if level == Level::Department => {
             next.department_passed = true;
@@ -224,12 +273,18 @@ fn review(
         Command::Approve { .. } => {
             next.claim = None;
             next.cancel = None;
-            Ok(Decision { slot: Some(slot::Command::Hold), ..moved(next, State::Effective, "approve") })
+            Ok(Decision {
+                slot: Some(slot::Command::Hold),
+                ..moved(next, State::Effective, "approve")
+            })
         }
         Command::Reject { .. } => {
             next.claim = None;
             next.cancel = None;
-            Ok(Decision { slot: Some(slot::Command::Free), ..moved(next, State::SchoolRejected, "reject") })
+            Ok(Decision {
+                slot: Some(slot::Command::Free),
+                ..moved(next, State::SchoolRejected, "reject")
+            })
         }
         _ => Err(refused(agreement, command)),
     }
@@ -243,12 +298,14 @@ fn release(agreement: &Agreement, command: Command, actor: Actor) -> Result<Deci
             slot: Some(slot::Command::BeginRelease),
             ..moved(next, State::Terminating, "requestRelease")
         }),
-        (State::Terminating, Command::CloseRelease, Actor::System) => {
-            Ok(Decision { slot: Some(slot::Command::EndRelease), ..moved(next, State::Effective, "closeRelease") })
-        }
-        (State::Terminating, Command::ApproveRelease, Actor::System) => {
-            Ok(Decision { slot: Some(slot::Command::Release), ..moved(next, State::Terminated, "approveRelease") })
-        }
+        (State::Terminating, Command::CloseRelease, Actor::System) => Ok(Decision {
+            slot: Some(slot::Command::EndRelease),
+            ..moved(next, State::Effective, "closeRelease")
+        }),
+        (State::Terminating, Command::ApproveRelease, Actor::System) => Ok(Decision {
+            slot: Some(slot::Command::Release),
+            ..moved(next, State::Terminated, "approveRelease")
+        }),
         _ => Err(refused(agreement, command)),
     }
 }
@@ -261,7 +318,11 @@ fn signed(mut next: Agreement, slot: Option<slot::Command>, event: &'static str)
     next.department_passed = false;
     next.claim = None;
     let revision = next.revision;
-    Decision { slot, signs: Some((Party::Student, revision)), ..plain(next, event) }
+    Decision {
+        slot,
+        signs: Some((Party::Student, revision)),
+        ..plain(next, event)
+    }
 }
 
 /// The employer writes and signs the next revision.
@@ -269,7 +330,11 @@ fn revised(mut next: Agreement, event: &'static str) -> Decision {
     next.last_revision += 1;
     next.revision = next.last_revision;
     let revision = next.revision;
-    Decision { signs: Some((Party::Employer, revision)), writes_terms: true, ..plain(next, event) }
+    Decision {
+        signs: Some((Party::Employer, revision)),
+        writes_terms: true,
+        ..plain(next, event)
+    }
 }
 
 /// The last revision both signed stands again.
@@ -286,15 +351,28 @@ fn moved(mut next: Agreement, to: State, event: &'static str) -> Decision {
 }
 
 fn plain(next: Agreement, event: &'static str) -> Decision {
-    Decision { next, event, slot: None, signs: None, writes_terms: false }
+    Decision {
+        next,
+        event,
+        slot: None,
+        signs: None,
+        writes_terms: false,
+    }
 }
 
 fn in_time(agreement: &Agreement, now: OffsetDateTime) -> Result<(), Refusal> {
-    if agreement.open(now) { Ok(()) } else { Err(Refusal::Expired) }
+    if agreement.open(now) {
+        Ok(())
+    } else {
+        Err(Refusal::Expired)
+    }
 }
 
 fn refused(agreement: &Agreement, command: Command) -> Refusal {
-    Refusal::Transition { from: agreement.state, event: command.name() }
+    Refusal::Transition {
+        from: agreement.state,
+        event: command.name(),
+    }
 }
 
 impl Command {

@@ -88,7 +88,10 @@ pub(crate) async fn plain<R: Message>(
     let (command, reason) = (plain.command, plain.reason.clone());
     run(app, asked, move |work| {
         Box::pin(async move {
-            let with = With { reason, ..With::default() };
+            let with = With {
+                reason,
+                ..With::default()
+            };
             act::apply(work.app, work.conn, work.record, command, work.by, with).await
         })
     })
@@ -103,7 +106,9 @@ where
 {
     let principal = auth::principal(asked.request)?;
     let caller = auth::caller(asked.request);
-    Ok(Response::new(transact(app, &asked, principal, &caller, work).await?))
+    Ok(Response::new(
+        transact(app, &asked, principal, &caller, work).await?,
+    ))
 }
 
 async fn transact<R, F>(
@@ -130,10 +135,19 @@ where
         Ok(ticket) => ticket,
         Err(answer) => return Ok(answer),
     };
-    let by = By { principal: Some(principal), caller };
+    let by = By {
+        principal: Some(principal),
+        caller,
+    };
     let mut record = act::load(&mut transaction, id(asked.id)?, &by).await?;
     etag::check(asked.etag, record.version)?;
-    work(Work { app, conn: &mut transaction, record: &mut record, by: &by }).await?;
+    work(Work {
+        app,
+        conn: &mut transaction,
+        record: &mut record,
+        by: &by,
+    })
+    .await?;
     let answer = view(app, &mut transaction, &record, principal).await?;
     ticket.save(&mut transaction, &answer).await?;
     transaction.commit().await?;
@@ -150,15 +164,35 @@ pub(crate) async fn view(
 ) -> Result<Agreement, Error> {
     let terms = revisions::terms(&mut *conn, record.rules.id, record.rules.revision).await?;
     let around = around(conn, record.student_id, viewer).await?;
-    view::agreement(app, record, &terms.ok_or(Error::RevisionNotFound)?, viewer, &around)
+    view::agreement(
+        app,
+        record,
+        &terms.ok_or(Error::RevisionNotFound)?,
+        viewer,
+        &around,
+    )
 }
 
 /// What the buttons depend on; slot and origin count for students only.
-pub(crate) async fn around(conn: &mut PgConnection, student_id: Uuid, viewer: &Principal) -> Result<Around, Error> {
+pub(crate) async fn around(
+    conn: &mut PgConnection,
+    student_id: Uuid,
+    viewer: &Principal,
+) -> Result<Around, Error> {
     let now = db::now(&mut *conn).await?;
     if viewer.role != Role::Student {
-        return Ok(Around { now, slot: Slot::Free, origin_approved: true });
+        return Ok(Around {
+            now,
+            slot: Slot::Free,
+            origin_approved: true,
+        });
     }
-    let slot = slots::find(&mut *conn, student_id).await?.map_or(Slot::Free, |found| found.slot);
-    Ok(Around { now, slot, origin_approved: origins::approved(conn, student_id).await? })
+    let slot = slots::find(&mut *conn, student_id)
+        .await?
+        .map_or(Slot::Free, |found| found.slot);
+    Ok(Around {
+        now,
+        slot,
+        origin_approved: origins::approved(conn, student_id).await?,
+    })
 }

@@ -1,14 +1,15 @@
 //! Looking: lists, one agreement, its revisions and its history.
 
+use qihang_kit::auth::Principal;
 use qihang_kit::{auth, page};
 use qihang_proto::{
     common::v1::HistoryEntry,
     contracts::v1::{
-        Agreement as Answer, CompareRevisionsRequest, CompareRevisionsResponse, FieldChange, GetAgreementRequest,
-        ListAgreementHistoryRequest, ListAgreementHistoryResponse, ListAgreementsRequest, ListAgreementsResponse,
+        Agreement as Answer, CompareRevisionsRequest, CompareRevisionsResponse, FieldChange,
+        GetAgreementRequest, ListAgreementHistoryRequest, ListAgreementHistoryResponse,
+        ListAgreementsRequest, ListAgreementsResponse,
     },
 };
-use qihang_kit::auth::Principal;
 use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -48,7 +49,10 @@ async fn list_of(
     let rows = lists::of_party(&mut conn, &scope, state, query.after::<Uuid>()?, query.limit()).await?;
     let (rows, next_page_token) = query.finish(rows, |record| record.rules.id);
     let agreements = many(app, &mut conn, &rows, principal).await?;
-    Ok(ListAgreementsResponse { agreements, next_page_token })
+    Ok(ListAgreementsResponse {
+        agreements,
+        next_page_token,
+    })
 }
 
 /// Several agreements as the caller may see them, with one look at the terms of all.
@@ -58,7 +62,9 @@ pub(crate) async fn many(
     records: &[Record],
     viewer: &Principal,
 ) -> Result<Vec<Answer>, Error> {
-    let Some(first) = records.first() else { return Ok(Vec::new()) };
+    let Some(first) = records.first() else {
+        return Ok(Vec::new());
+    };
     // A student's list is all one student's; for others slot and origin do not count.
     let around = around(&mut *conn, first.student_id, viewer).await?;
     let ids: Vec<Uuid> = records.iter().map(|record| record.rules.id).collect();
@@ -66,14 +72,20 @@ pub(crate) async fn many(
     records
         .iter()
         .map(|record| {
-            let own = terms.iter().find(|(id, _)| *id == record.rules.id).map(|(_, terms)| terms);
+            let own = terms
+                .iter()
+                .find(|(id, _)| *id == record.rules.id)
+                .map(|(_, terms)| terms);
             shape::agreement(app, record, own.ok_or(Error::RevisionNotFound)?, viewer, &around)
         })
         .collect()
 }
 
 /// Gets one agreement.
-pub(super) async fn get(app: &App, request: &Request<GetAgreementRequest>) -> Result<Response<Answer>, Status> {
+pub(super) async fn get(
+    app: &App,
+    request: &Request<GetAgreementRequest>,
+) -> Result<Response<Answer>, Status> {
     let principal = auth::principal(request)?;
     let found = async {
         let mut conn = app.ctx.pool.acquire().await?;
@@ -84,8 +96,14 @@ pub(super) async fn get(app: &App, request: &Request<GetAgreementRequest>) -> Re
 }
 
 /// The agreement of an id, in the caller's scope.
-pub(super) async fn find(conn: &mut PgConnection, text: &str, principal: &Principal) -> Result<Record, Error> {
-    agreements::find(conn, id(text)?, &Scope::of(principal)?).await?.ok_or(Error::NotFound)
+pub(super) async fn find(
+    conn: &mut PgConnection,
+    text: &str,
+    principal: &Principal,
+) -> Result<Record, Error> {
+    agreements::find(conn, id(text)?, &Scope::of(principal)?)
+        .await?
+        .ok_or(Error::NotFound)
 }
 
 /// Compares two revisions.
@@ -94,7 +112,9 @@ pub(super) async fn compare(
     request: &Request<CompareRevisionsRequest>,
 ) -> Result<Response<CompareRevisionsResponse>, Status> {
     let principal = auth::principal(request)?;
-    Ok(Response::new(compare_of(app, request.get_ref(), principal).await?))
+    Ok(Response::new(
+        compare_of(app, request.get_ref(), principal).await?,
+    ))
 }
 
 async fn compare_of(
@@ -105,16 +125,30 @@ async fn compare_of(
     let mut conn = app.ctx.pool.acquire().await?;
     let record = find(&mut conn, &request.id, principal).await?;
     let given = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-    let to = if request.to == 0 { record.rules.revision } else { given(request.to) };
-    let from = if request.from == 0 { (to - 1).max(1) } else { given(request.from) };
-    let older = revisions::terms(&mut conn, record.rules.id, from).await?.ok_or(Error::RevisionNotFound)?;
-    let newer = revisions::terms(&mut conn, record.rules.id, to).await?.ok_or(Error::RevisionNotFound)?;
-    let changes = changes::compare(&older, &newer).into_iter().map(|change| FieldChange {
-        field: change.field.to_owned(),
-        label: change.label.to_owned(),
-        before: change.before,
-        after: change.after,
-    });
+    let to = if request.to == 0 {
+        record.rules.revision
+    } else {
+        given(request.to)
+    };
+    let from = if request.from == 0 {
+        (to - 1).max(1)
+    } else {
+        given(request.from)
+    };
+    let older = revisions::terms(&mut conn, record.rules.id, from)
+        .await?
+        .ok_or(Error::RevisionNotFound)?;
+    let newer = revisions::terms(&mut conn, record.rules.id, to)
+        .await?
+        .ok_or(Error::RevisionNotFound)?;
+    let changes = changes::compare(&older, &newer)
+        .into_iter()
+        .map(|change| FieldChange {
+            field: change.field.to_owned(),
+            label: change.label.to_owned(),
+            before: change.before,
+            after: change.after,
+        });
     Ok(CompareRevisionsResponse {
         from: u32::try_from(from).unwrap_or_default(),
         to: u32::try_from(to).unwrap_or_default(),
@@ -133,7 +167,10 @@ pub(super) async fn history(
         let record = find(&mut conn, &request.get_ref().id, principal).await?;
         let links = steps::list(&mut conn, record.rules.id).await?;
         let intact = steps::intact(&links);
-        Ok::<_, Error>(ListAgreementHistoryResponse { entries: links.into_iter().map(entry).collect(), intact })
+        Ok::<_, Error>(ListAgreementHistoryResponse {
+            entries: links.into_iter().map(entry).collect(),
+            intact,
+        })
     };
     Ok(Response::new(found.await?))
 }

@@ -6,8 +6,8 @@ use qihang_kit::{
 };
 use qihang_proto::{
     contracts::v1::{
-        Agreement as Answer, AmendAgreementRequest, CreateOfferRequest, EditOfferRequest, ReofferAgreementRequest,
-        SendOfferRequest, UpdateOfferRequest,
+        Agreement as Answer, AmendAgreementRequest, CreateOfferRequest, EditOfferRequest,
+        ReofferAgreementRequest, SendOfferRequest, UpdateOfferRequest,
     },
     identity::v1::FindStudentRequest,
 };
@@ -43,10 +43,15 @@ const DEFAULT_DAYS: u32 = 7;
 const SIGNERS: [&str; 2] = ["ADMIN", "SIGNER"];
 
 /// Drafts an offer.
-pub(super) async fn create(app: &App, request: &Request<CreateOfferRequest>) -> Result<Response<Answer>, Status> {
+pub(super) async fn create(
+    app: &App,
+    request: &Request<CreateOfferRequest>,
+) -> Result<Response<Answer>, Status> {
     let principal = auth::principal(request)?;
     let caller = auth::caller(request);
-    Ok(Response::new(draft_new(app, request.get_ref(), principal, &caller).await?))
+    Ok(Response::new(
+        draft_new(app, request.get_ref(), principal, &caller).await?,
+    ))
 }
 
 async fn draft_new(
@@ -55,7 +60,9 @@ async fn draft_new(
     principal: &Principal,
     caller: &Caller,
 ) -> Result<Answer, Error> {
-    let employer_id = Scope::of(principal)?.employer_id.ok_or(Error::EmployerNotApproved)?;
+    let employer_id = Scope::of(principal)?
+        .employer_id
+        .ok_or(Error::EmployerNotApproved)?;
     let terms = terms_from_proto(request.terms.clone().unwrap_or_default());
     known_codes(&terms)?;
     let employer = peers::employer(&app.ctx, employer_id).await?;
@@ -73,7 +80,12 @@ async fn draft_new(
     let levels = u8::try_from(school.review_levels.clamp(1, 2)).unwrap_or(1);
     let now = app.ctx.clock.now();
     let record = Record {
-        rules: Agreement::draft(agreement_id, levels, terms.accepts_archive, terms.accepts_household),
+        rules: Agreement::draft(
+            agreement_id,
+            levels,
+            terms.accepts_archive,
+            terms.accepts_household,
+        ),
         version: 1,
         student_id: student.id.parse().map_err(|_| Error::StudentNotFound)?,
         employer_id,
@@ -99,13 +111,29 @@ async fn draft_new(
         update_time: now,
     };
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim =
-        idempotency::claim(&mut transaction, "CreateOffer", principal.account_id, &request.request_id, request).await?;
+    let claim = idempotency::claim(
+        &mut transaction,
+        "CreateOffer",
+        principal.account_id,
+        &request.request_id,
+        request,
+    )
+    .await?;
     let ticket = match claim.fresh_or::<Answer>()? {
         Ok(ticket) => ticket,
         Err(answer) => return Ok(answer),
     };
-    let answer = insert(app, &mut transaction, &record, &terms, &By { principal: Some(principal), caller }).await?;
+    let answer = insert(
+        app,
+        &mut transaction,
+        &record,
+        &terms,
+        &By {
+            principal: Some(principal),
+            caller,
+        },
+    )
+    .await?;
     ticket.save(&mut transaction, &answer).await?;
     transaction.commit().await?;
     Ok(answer)
@@ -131,7 +159,11 @@ async fn insert(
         actor_role: principal.role.as_str().to_owned(),
         actor_id: Some(principal.account_id),
         actor_name: principal.name.clone(),
-        address: by.caller.address.map(|address| address.to_string()).unwrap_or_default(),
+        address: by
+            .caller
+            .address
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
         client: by.caller.client.as_str().to_owned(),
         reason: String::new(),
         create_time: db::now(&mut *conn).await?,
@@ -141,7 +173,10 @@ async fn insert(
 }
 
 /// Replaces a draft's terms.
-pub(super) async fn update(app: &App, request: &Request<UpdateOfferRequest>) -> Result<Response<Answer>, Status> {
+pub(super) async fn update(
+    app: &App,
+    request: &Request<UpdateOfferRequest>,
+) -> Result<Response<Answer>, Status> {
     let message = request.get_ref();
     let terms = terms_from_proto(message.terms.clone().unwrap_or_default());
     known_codes(&terms)?;
@@ -154,7 +189,10 @@ pub(super) async fn update(app: &App, request: &Request<UpdateOfferRequest>) -> 
     };
     run(app, asked, move |work| {
         Box::pin(async move {
-            let with = With { terms: Some(terms), ..With::default() };
+            let with = With {
+                terms: Some(terms),
+                ..With::default()
+            };
             act::apply(work.app, work.conn, work.record, Command::Update, work.by, with).await
         })
     })
@@ -166,9 +204,15 @@ pub(super) async fn send(app: &App, request: &Request<SendOfferRequest>) -> Resu
     let message = request.get_ref();
     let principal = auth::principal(request)?;
     may_sign(principal)?;
-    let employer_id = Scope::of(principal)?.employer_id.ok_or(Error::EmployerNotApproved)?;
+    let employer_id = Scope::of(principal)?
+        .employer_id
+        .ok_or(Error::EmployerNotApproved)?;
     peers::employer(&app.ctx, employer_id).await?;
-    let days = if message.valid_days == 0 { DEFAULT_DAYS } else { message.valid_days };
+    let days = if message.valid_days == 0 {
+        DEFAULT_DAYS
+    } else {
+        message.valid_days
+    };
     let asked = Asked {
         request,
         method: "SendOffer",
@@ -180,7 +224,12 @@ pub(super) async fn send(app: &App, request: &Request<SendOfferRequest>) -> Resu
 }
 
 async fn send_draft(work: Work<'_>, days: u32) -> Result<(), Error> {
-    let Work { app, conn, record, by } = work;
+    let Work {
+        app,
+        conn,
+        record,
+        by,
+    } = work;
     let now = db::now(&mut *conn).await?;
     let terms = revisions::terms(&mut *conn, record.rules.id, record.rules.revision).await?;
     check_terms(&terms.ok_or(Error::RevisionNotFound)?, now)?;
@@ -191,7 +240,9 @@ async fn send_draft(work: Work<'_>, days: u32) -> Result<(), Error> {
         }
         close_expired(app, &mut *conn, record, now).await?;
     }
-    let command = Command::Send { expire_time: end_of_day(now, days) };
+    let command = Command::Send {
+        expire_time: end_of_day(now, days),
+    };
     act::apply(app, conn, record, command, by, With::default()).await
 }
 
@@ -206,7 +257,10 @@ async fn close_expired(
         Some((_, false)) => Err(Error::OfferOpen),
         Some((open, true)) => {
             let caller = Caller::system();
-            let by = By { principal: None, caller: &caller };
+            let by = By {
+                principal: None,
+                caller: &caller,
+            };
             let mut old = act::load(&mut *conn, open, &by).await?;
             act::apply(app, conn, &mut old, Command::Expire, &by, With::default()).await
         }
@@ -232,8 +286,13 @@ pub(super) async fn edit(app: &App, request: &Request<EditOfferRequest>) -> Resu
         Box::pin(async move {
             let now = db::now(&mut *work.conn).await?;
             check_terms(&terms, now)?;
-            let command = Command::Edit { expire_time: (days > 0).then(|| end_of_day(now, days)) };
-            let with = With { terms: Some(terms), ..With::default() };
+            let command = Command::Edit {
+                expire_time: (days > 0).then(|| end_of_day(now, days)),
+            };
+            let with = With {
+                terms: Some(terms),
+                ..With::default()
+            };
             act::apply(work.app, work.conn, work.record, command, work.by, with).await
         })
     })
@@ -241,7 +300,10 @@ pub(super) async fn edit(app: &App, request: &Request<EditOfferRequest>) -> Resu
 }
 
 /// Changes an agreement that waits for its review.
-pub(super) async fn amend(app: &App, request: &Request<AmendAgreementRequest>) -> Result<Response<Answer>, Status> {
+pub(super) async fn amend(
+    app: &App,
+    request: &Request<AmendAgreementRequest>,
+) -> Result<Response<Answer>, Status> {
     let message = request.get_ref();
     may_sign(auth::principal(request)?)?;
     let terms = terms_from_proto(message.terms.clone().unwrap_or_default());
@@ -257,7 +319,11 @@ pub(super) async fn amend(app: &App, request: &Request<AmendAgreementRequest>) -
     run(app, asked, move |work| {
         Box::pin(async move {
             check_terms(&terms, db::now(&mut *work.conn).await?)?;
-            let with = With { terms: Some(terms), reason, ..With::default() };
+            let with = With {
+                terms: Some(terms),
+                reason,
+                ..With::default()
+            };
             act::apply(work.app, work.conn, work.record, Command::Amend, work.by, with).await
         })
     })
@@ -271,7 +337,9 @@ pub(super) async fn reoffer(
 ) -> Result<Response<Answer>, Status> {
     let principal = auth::principal(request)?;
     let caller = auth::caller(request);
-    Ok(Response::new(draft_again(app, request.get_ref(), principal, &caller).await?))
+    Ok(Response::new(
+        draft_again(app, request.get_ref(), principal, &caller).await?,
+    ))
 }
 
 async fn draft_again(
@@ -281,14 +349,22 @@ async fn draft_again(
     caller: &Caller,
 ) -> Result<Answer, Error> {
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim =
-        idempotency::claim(&mut transaction, "ReofferAgreement", principal.account_id, &request.request_id, request)
-            .await?;
+    let claim = idempotency::claim(
+        &mut transaction,
+        "ReofferAgreement",
+        principal.account_id,
+        &request.request_id,
+        request,
+    )
+    .await?;
     let ticket = match claim.fresh_or::<Answer>()? {
         Ok(ticket) => ticket,
         Err(answer) => return Ok(answer),
     };
-    let by = By { principal: Some(principal), caller };
+    let by = By {
+        principal: Some(principal),
+        caller,
+    };
     let old = act::load(&mut transaction, id(&request.id)?, &by).await?;
     if !reofferable(old.rules.state) {
         return Err(Error::NotReofferable(old.rules.state));
@@ -306,7 +382,12 @@ fn again(app: &App, old: &Record, agreement_id: Uuid, terms: &Terms) -> Result<R
     let student = party::open(&app.sealer, old.rules.id, &old.student_sealed)?;
     let levels = old.rules.levels;
     Ok(Record {
-        rules: Agreement::draft(agreement_id, levels, terms.accepts_archive, terms.accepts_household),
+        rules: Agreement::draft(
+            agreement_id,
+            levels,
+            terms.accepts_archive,
+            terms.accepts_household,
+        ),
         version: 1,
         student_sealed: party::seal(&app.sealer, agreement_id, &student)?,
         archive: None,
@@ -351,7 +432,9 @@ fn check_terms(terms: &Terms, now: OffsetDateTime) -> Result<(), Refusal> {
 /// The end of the day in Shanghai, so many days from now.
 fn end_of_day(now: OffsetDateTime, days: u32) -> OffsetDateTime {
     let last = Time::from_hms_milli(23, 59, 59, 999).unwrap_or(Time::MIDNIGHT);
-    (now.to_offset(shanghai()) + Duration::days(i64::from(days))).replace_time(last).to_offset(UtcOffset::UTC)
+    (now.to_offset(shanghai()) + Duration::days(i64::from(days)))
+        .replace_time(last)
+        .to_offset(UtcOffset::UTC)
 }
 
 fn shanghai() -> UtcOffset {
@@ -367,8 +450,14 @@ mod tests {
     #[test]
     fn an_offer_ends_with_its_last_day_in_shanghai() {
         let late_evening = datetime!(2026-06-01 15:59 UTC);
-        assert_eq!(end_of_day(late_evening, 7), datetime!(2026-06-08 15:59:59.999 UTC));
+        assert_eq!(
+            end_of_day(late_evening, 7),
+            datetime!(2026-06-08 15:59:59.999 UTC)
+        );
         let next_morning = datetime!(2026-06-01 16:01 UTC);
-        assert_eq!(end_of_day(next_morning, 7), datetime!(2026-06-09 15:59:59.999 UTC));
+        assert_eq!(
+            end_of_day(next_morning, 7),
+            datetime!(2026-06-09 15:59:59.999 UTC)
+        );
     }
 }

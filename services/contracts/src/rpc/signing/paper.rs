@@ -34,11 +34,24 @@ pub(super) async fn preview(
         let data = paper::data(app, &mut conn, &record, revision).await?;
         drop(conn);
         let mark = paper::watermark(record.rules.state);
-        let pages = peers::render(&app.ctx, &app.config.signing.template, data, RenderFormat::Png, mark).await?;
-        let place = usize::try_from(message.page).unwrap_or_default().saturating_sub(1);
+        let pages = peers::render(
+            &app.ctx,
+            &app.config.signing.template,
+            data,
+            RenderFormat::Png,
+            mark,
+        )
+        .await?;
+        let place = usize::try_from(message.page)
+            .unwrap_or_default()
+            .saturating_sub(1);
         pages.into_iter().nth(place).ok_or(Error::RevisionNotFound)
     };
-    Ok(Response::new(pieces("image/png", String::new(), drawn.await?.into())))
+    Ok(Response::new(pieces(
+        "image/png",
+        String::new(),
+        drawn.await?.into(),
+    )))
 }
 
 /// The PDF: the sealed one once it is in force, a watermarked drawing before.
@@ -54,14 +67,27 @@ pub(super) async fn download(
             drop(conn);
             sealed(app, &record, file).await
         }
-        (State::Effective | State::Terminating | State::Terminated, None) => Err(Error::DocumentNotReady.into()),
+        (State::Effective | State::Terminating | State::Terminated, None) => {
+            Err(Error::DocumentNotReady.into())
+        }
         (State::PendingReview | State::AmendPendingStudent, _) => {
             let data = paper::data(app, &mut conn, &record, record.rules.signed_revision).await?;
             drop(conn);
             let mark = paper::watermark(record.rules.state);
-            let drawn = peers::render(&app.ctx, &app.config.signing.template, data, RenderFormat::Pdf, mark).await?;
+            let drawn = peers::render(
+                &app.ctx,
+                &app.config.signing.template,
+                data,
+                RenderFormat::Pdf,
+                mark,
+            )
+            .await?;
             let pdf = drawn.into_iter().next().ok_or(Error::PeerAway("documents"))?;
-            Ok(Response::new(pieces("application/pdf", file_name(&record), pdf.into())))
+            Ok(Response::new(pieces(
+                "application/pdf",
+                file_name(&record),
+                pdf.into(),
+            )))
         }
         (state, _) => Err(Error::NoDocument(state).into()),
     }
@@ -77,9 +103,22 @@ async fn sealed(app: &App, record: &Record, file: Uuid) -> Result<Response<Piece
     })?;
     let name = file_name(record);
     let named = stream.into_inner().enumerate().map(move |(place, piece)| {
-        piece.map(|piece| if place == 0 { HttpBody { file_name: name.clone(), ..piece } } else { piece })
+        piece.map(|piece| {
+            if place == 0 {
+                HttpBody {
+                    file_name: name.clone(),
+                    ..piece
+                }
+            } else {
+                piece
+            }
+        })
     });
-    Ok(Response::new(named.map_err(|_| Status::from(Error::PeerAway("documents"))).boxed()))
+    Ok(Response::new(
+        named
+            .map_err(|_| Status::from(Error::PeerAway("documents")))
+            .boxed(),
+    ))
 }
 
 fn file_name(record: &Record) -> String {
@@ -88,12 +127,20 @@ fn file_name(record: &Record) -> String {
 
 fn pieces(content_type: &str, file_name: String, bytes: Bytes) -> Pieces {
     let total_bytes = bytes.len() as u64;
-    let first = HttpBody { content_type: content_type.to_owned(), file_name, total_bytes, data: Bytes::new() };
+    let first = HttpBody {
+        content_type: content_type.to_owned(),
+        file_name,
+        total_bytes,
+        data: Bytes::new(),
+    };
     let mut rest = bytes;
     let mut bodies = vec![Ok(first)];
     while !rest.is_empty() {
         let data = rest.split_to(rest.len().min(PIECE));
-        bodies.push(Ok(HttpBody { data, ..HttpBody::default() }));
+        bodies.push(Ok(HttpBody {
+            data,
+            ..HttpBody::default()
+        }));
     }
     stream::iter(bodies).boxed()
 }

@@ -2,7 +2,8 @@
 
 use qihang_kit::{auth, db};
 use qihang_proto::contracts::v1::{
-    AcceptOfferRequest, Agreement as Answer, CommandRequest, ConfirmAmendmentRequest, CreateReadTokenRequest, ReadToken,
+    AcceptOfferRequest, Agreement as Answer, CommandRequest, ConfirmAmendmentRequest, CreateReadTokenRequest,
+    ReadToken,
 };
 use tonic::{Request, Response, Status};
 
@@ -39,7 +40,15 @@ pub(super) async fn open(app: &App, request: &Request<CommandRequest>) -> Result
             if rules.state == State::PendingStudent && rules.opened_revision == rules.revision {
                 return Ok(());
             }
-            act::apply(work.app, work.conn, work.record, Command::Open, work.by, With::default()).await
+            act::apply(
+                work.app,
+                work.conn,
+                work.record,
+                Command::Open,
+                work.by,
+                With::default(),
+            )
+            .await
         })
     })
     .await
@@ -51,12 +60,20 @@ pub(super) async fn read_token(
     request: &Request<CreateReadTokenRequest>,
 ) -> Result<Response<ReadToken>, Status> {
     let scope = Scope::of(auth::principal(request)?)?;
-    Ok(Response::new(begin_reading(app, request.get_ref(), &scope).await?))
+    Ok(Response::new(
+        begin_reading(app, request.get_ref(), &scope).await?,
+    ))
 }
 
-async fn begin_reading(app: &App, request: &CreateReadTokenRequest, scope: &Scope) -> Result<ReadToken, Error> {
+async fn begin_reading(
+    app: &App,
+    request: &CreateReadTokenRequest,
+    scope: &Scope,
+) -> Result<ReadToken, Error> {
     let mut conn = app.ctx.pool.acquire().await?;
-    let record = agreements::find(&mut conn, id(&request.id)?, scope).await?.ok_or(Error::NotFound)?;
+    let record = agreements::find(&mut conn, id(&request.id)?, scope)
+        .await?
+        .ok_or(Error::NotFound)?;
     let now = db::now(&mut conn).await?;
     match record.rules.state {
         State::PendingStudent if !record.rules.open(now) => return Err(Refusal::Expired.into()),
@@ -65,10 +82,21 @@ async fn begin_reading(app: &App, request: &CreateReadTokenRequest, scope: &Scop
     }
     let revision = i32::try_from(request.revision).unwrap_or(i32::MAX);
     if revision != record.rules.revision {
-        return Err(Refusal::RevisionChanged { current: record.rules.revision }.into());
+        return Err(Refusal::RevisionChanged {
+            current: record.rules.revision,
+        }
+        .into());
     }
     let token = app.ctx.ids.new_id();
-    reads::insert(&mut conn, token, record.rules.id, revision, record.student_id, now).await?;
+    reads::insert(
+        &mut conn,
+        token,
+        record.rules.id,
+        revision,
+        record.student_id,
+        now,
+    )
+    .await?;
     Ok(ReadToken {
         token: token.to_string(),
         ready_time: Some(timestamp(now + READING_TIME)),
@@ -85,12 +113,17 @@ struct Signed {
 }
 
 /// Accepts an offer.
-pub(super) async fn accept(app: &App, request: &Request<AcceptOfferRequest>) -> Result<Response<Answer>, Status> {
+pub(super) async fn accept(
+    app: &App,
+    request: &Request<AcceptOfferRequest>,
+) -> Result<Response<Answer>, Status> {
     let message = request.get_ref();
     if let Some(answer) = replayed(app, request).await? {
         return Ok(Response::new(answer));
     }
-    let student_id = Scope::of(auth::principal(request)?)?.student_id.ok_or(Error::NotFound)?;
+    let student_id = Scope::of(auth::principal(request)?)?
+        .student_id
+        .ok_or(Error::NotFound)?;
     // Asked before the transaction: identity's word is needed, never guessed, and no lock waits for it.
     let student = peers::student(&app.ctx, student_id).await?;
     let origin_approved = student.origin_approved;
@@ -108,7 +141,11 @@ pub(super) async fn accept(app: &App, request: &Request<AcceptOfferRequest>) -> 
         request_id: &message.request_id,
     };
     run(app, asked, move |work| {
-        Box::pin(sign(work, signed, Some((party::Student::from(student), origin_approved))))
+        Box::pin(sign(
+            work,
+            signed,
+            Some((party::Student::from(student), origin_approved)),
+        ))
     })
     .await
 }
@@ -136,14 +173,23 @@ pub(super) async fn confirm(
 }
 
 async fn sign(work: Work<'_>, signed: Signed, accepts: Option<(party::Student, bool)>) -> Result<(), Error> {
-    let Work { app, conn, record, by } = work;
+    let Work {
+        app,
+        conn,
+        record,
+        by,
+    } = work;
     let read = match signed.token.parse() {
         Ok(token) => reads::find(&mut *conn, token, record.rules.id, record.student_id).await?,
         Err(_) => None,
     };
     // Places that were named before stand until the student names others.
-    let archive = signed.archive.or_else(|| record.archive.as_ref().map(party::read));
-    let household = signed.household.or_else(|| record.household.as_ref().map(party::read));
+    let archive = signed
+        .archive
+        .or_else(|| record.archive.as_ref().map(party::read));
+    let household = signed
+        .household
+        .or_else(|| record.household.as_ref().map(party::read));
     let signing = Signing {
         revision: i32::try_from(signed.revision).unwrap_or(i32::MAX),
         read,
@@ -153,11 +199,23 @@ async fn sign(work: Work<'_>, signed: Signed, accepts: Option<(party::Student, b
     let (command, student) = match accepts {
         Some((student, origin_approved)) => {
             let slot = slots::lock(&mut *conn, record.student_id, record.cohort).await?;
-            (Command::Accept { signing, slot, origin_approved }, Some(student))
+            (
+                Command::Accept {
+                    signing,
+                    slot,
+                    origin_approved,
+                },
+                Some(student),
+            )
         }
         None => (Command::ConfirmAmendment { signing }, None),
     };
-    let with = With { archive, household, student, ..With::default() };
+    let with = With {
+        archive,
+        household,
+        student,
+        ..With::default()
+    };
     act::apply(app, conn, record, command, by, with).await
 }
 
