@@ -3,12 +3,23 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use qihang_kit::consume::{ConsumeError, Consumer, Delivery};
+use qihang_kit::{
+    auth::Caller,
+    consume::{ConsumeError, Consumer, Delivery},
+    db,
+};
 use qihang_proto::{documents::v1::IssueDocumentRequest, messages::v1::AgreementChanged};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{App, paper, peers, scope::Scope, store::agreements};
+use crate::{
+    App, Error, paper, peers,
+    scope::Scope,
+    store::{
+        agreements,
+        history::{self, Step},
+    },
+};
 
 /// Asks documents for the sealed agreement and keeps its id.
 pub(super) struct IssueDocument(pub(super) Arc<App>);
@@ -49,16 +60,40 @@ impl Consumer for IssueDocument {
         };
         let issued = peers::issue(&app.ctx, request).await?;
         let file_id = issued.file_id.parse().map_err(|_| reject("file_id is no id"))?;
-        agreements::save_document(conn, id, file_id, &issued.sha256)
-            .await
-            .map_err(retry)
+        keep(conn, id, file_id, &issued.sha256).await.map_err(retry)
     }
+}
+
+/// Keeps the file with the agreement, and the seal as a step of its history.
+async fn keep(conn: &mut PgConnection, id: Uuid, file_id: Uuid, sha256: &str) -> Result<(), Error> {
+    let record = agreements::lock(&mut *conn, id, &Scope::system())
+        .await?
+        .ok_or(Error::NotFound)?;
+    let now = db::now(&mut *conn).await?;
+    agreements::save_document(&mut *conn, id, file_id, sha256, now).await?;
+    let state = record.rules.state.as_str();
+    let caller = Caller::system();
+    let step = Step {
+        agreement_id: id,
+        event: "seal".to_owned(),
+        from_state: state.to_owned(),
+        to_state: state.to_owned(),
+        revision: record.rules.signed_revision,
+        actor_role: "SYSTEM".to_owned(),
+        actor_id: None,
+        actor_name: "系统".to_owned(),
+        address: String::new(),
+        client: caller.client.as_str().to_owned(),
+        reason: format!("SHA-256 {sha256}"),
+        create_time: now,
+    };
+    history::append(conn, &step).await
 }
 
 fn reject(text: &'static str) -> ConsumeError {
     ConsumeError::Reject(anyhow::anyhow!(text))
 }
 
-fn retry(error: crate::Error) -> ConsumeError {
+fn retry(error: Error) -> ConsumeError {
     ConsumeError::Retry(error.into())
 }

@@ -8,6 +8,7 @@ use qihang_kit::{
     status::Fault,
 };
 use qihang_proto::contracts::v1::*;
+use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
@@ -183,17 +184,16 @@ fn moment(nanos: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(nanos)).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// Each item is a transaction of its own, so that one refusal does not undo the others. The request id keeps the answer of the
-/// whole; a repeat after a crash in between approves what is left and reports the rest by its state.
+/// All items in one transaction with the request id, each behind a savepoint, so that one refusal does not undo the others.
 async fn batch(
     app: &App,
     request: &BatchApproveAgreementsRequest,
     principal: &Principal,
     caller: &Caller,
 ) -> Result<BatchApproveAgreementsResponse, Error> {
-    let mut claiming = app.ctx.pool.begin().await?;
+    let mut transaction = app.ctx.pool.begin().await?;
     let claim = idempotency::claim(
-        &mut claiming,
+        &mut transaction,
         "BatchApproveAgreements",
         principal.account_id,
         &request.request_id,
@@ -208,39 +208,56 @@ async fn batch(
         principal: Some(principal),
         caller,
     };
-    let mut results = Vec::with_capacity(request.items.len());
-    for item in &request.items {
-        results.push(match approve_one(app, item, &by).await {
-            Ok(()) => ReviewResult {
-                id: item.id.clone(),
-                approved: true,
-                ..ReviewResult::default()
-            },
-            Err(error) => {
-                let fault = Fault::from(error);
-                ReviewResult {
-                    id: item.id.clone(),
-                    approved: false,
-                    code: fault.reason().to_owned(),
-                    message: fault.message().to_owned(),
-                }
-            }
-        });
+    // Locked in one order, so that two batches with the same agreements wait instead of blocking each other for ever.
+    let mut items: Vec<(usize, &ReviewItem)> = request.items.iter().enumerate().collect();
+    items.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+    let mut results = Vec::with_capacity(items.len());
+    for (place, item) in items {
+        results.push((place, result(item, approve_one(app, &mut transaction, item, &by).await)?));
     }
-    let answer = BatchApproveAgreementsResponse { results };
-    ticket.save(&mut claiming, &answer).await?;
-    claiming.commit().await?;
+    results.sort_by_key(|(place, _)| *place);
+    let answer = BatchApproveAgreementsResponse {
+        results: results.into_iter().map(|(_, result)| result).collect(),
+    };
+    ticket.save(&mut transaction, &answer).await?;
+    transaction.commit().await?;
     app.ctx.outbox.wake();
     Ok(answer)
 }
 
-async fn approve_one(app: &App, item: &ReviewItem, by: &By<'_>) -> Result<(), Error> {
-    let mut transaction = app.ctx.pool.begin().await?;
-    let mut record = act::load(&mut transaction, id(&item.id)?, by).await?;
+/// What became of one item; a broken database is everybody's error and undoes the whole.
+fn result(item: &ReviewItem, outcome: Result<(), Error>) -> Result<ReviewResult, Error> {
+    let fault = match outcome {
+        Ok(()) => {
+            return Ok(ReviewResult {
+                id: item.id.clone(),
+                approved: true,
+                ..ReviewResult::default()
+            });
+        }
+        Err(Error::Database(error)) => return Err(Error::Database(error)),
+        Err(error) => Fault::from(error),
+    };
+    Ok(ReviewResult {
+        id: item.id.clone(),
+        approved: false,
+        code: fault.reason().to_owned(),
+        message: fault.message().to_owned(),
+    })
+}
+
+async fn approve_one(
+    app: &App,
+    conn: &mut PgConnection,
+    item: &ReviewItem,
+    by: &By<'_>,
+) -> Result<(), Error> {
+    let mut savepoint = conn.begin().await?;
+    let mut record = act::load(&mut savepoint, id(&item.id)?, by).await?;
     let command = Command::Approve {
         revision: revision(item.revision),
     };
-    act::apply(app, &mut transaction, &mut record, command, by, With::default()).await?;
-    transaction.commit().await?;
+    act::apply(app, &mut savepoint, &mut record, command, by, With::default()).await?;
+    savepoint.commit().await?;
     Ok(())
 }

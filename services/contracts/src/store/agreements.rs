@@ -310,21 +310,24 @@ pub(crate) async fn open_offer(
     Ok(row.map(|row| (row.id, row.over)))
 }
 
-/// Keeps the sealed document of an agreement.
+/// Keeps the sealed document of an agreement that this transaction has locked.
 pub(crate) async fn save_document(
     conn: &mut PgConnection,
     id: Uuid,
     file_id: Uuid,
     sha256: &str,
+    now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query!(
-        "UPDATE contracts.agreements SET file_id = $2, document_sha256 = $3, version = version + 1, update_time = now()
+    let result = sqlx::query!(
+        "UPDATE contracts.agreements
+         SET file_id = $2, document_sha256 = $3, version = version + 1, update_time = $4
          WHERE id = $1",
         id,
         file_id,
         sha256,
+        now,
     )
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(db::one(&result)?)
 }

@@ -93,7 +93,7 @@ fn approve(employer: &Employer) -> ApproveEmployerRequest {
 #[tokio::test]
 async fn an_employer_is_sent_complete_and_approved_for_a_year() {
     let world = World::new().await;
-    let (id, administrator) = registered(&world, 1).await;
+    let (_, administrator) = registered(&world, 1).await;
     let refused = client(&world, &administrator)
         .submit_employer(papers(&world))
         .await
@@ -134,6 +134,17 @@ async fn an_employer_is_sent_complete_and_approved_for_a_year() {
         published[1].decode::<EmployerChanged>().unwrap().state,
         "APPROVED"
     );
+}
+
+#[tokio::test]
+async fn an_employers_way_is_told_to_its_members_and_to_services() {
+    let world = World::new().await;
+    let (id, administrator) = registered(&world, 1).await;
+    let employer = pending(&world, &administrator).await;
+    client(&world, &testing::province_staff())
+        .approve_employer(approve(&employer))
+        .await
+        .unwrap();
     let history = ListEmployerHistoryRequest {
         id: id.to_string(),
         ..ListEmployerHistoryRequest::default()

@@ -242,45 +242,50 @@ async fn a_returned_record_says_why_and_is_sent_again() {
     assert!(entries.iter().all(|entry| entry.hash.len() == 64));
 }
 
+/// The student says that the name is wrong.
+fn wrong_name(evidence_file_id: String) -> SubmitMyRosterRequest {
+    let issue = FlaggedIssue {
+        field: "name".into(),
+        proposed_value: "李小明".into(),
+        evidence_file_id,
+        ..FlaggedIssue::default()
+    };
+    SubmitMyRosterRequest {
+        flagged_issues: vec![issue],
+        ..submit()
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_name_is_flagged_with_evidence() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let mut client = world.origin(&student);
+    let refused = client
+        .submit_my_roster(wrong_name(String::new()))
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&refused), "EVIDENCE_MISSING");
+    let evidence = world.documents.add("x");
+    client
+        .submit_my_roster(wrong_name(evidence.clone()))
+        .await
+        .unwrap();
+    let claims = world.documents.claims.lock().unwrap();
+    assert_eq!(claims.last().unwrap().ids, [evidence]);
+}
+
 #[tokio::test]
 async fn a_flagged_field_needs_an_answer_and_its_correction_another_person() {
     let world = World::with_students(1).await;
     let student = world.student(0).await;
-    let evidence_file_id = world.documents.add("x");
-    let issue = FlaggedIssue {
-        field: "name".into(),
-        proposed_value: "李小明".into(),
-        evidence_file_id: evidence_file_id.clone(),
-        ..FlaggedIssue::default()
-    };
-    let without = FlaggedIssue {
-        evidence_file_id: String::new(),
-        ..issue.clone()
-    };
-    let call = |issue| SubmitMyRosterRequest {
-        flagged_issues: vec![issue],
-        ..submit()
-    };
-    assert_eq!(
-        reason(
-            &world
-                .origin(&student)
-                .submit_my_roster(call(without))
-                .await
-                .unwrap_err()
-        ),
-        "EVIDENCE_MISSING"
-    );
+    let call = wrong_name(world.documents.add("x"));
     let record = world
         .origin(&student)
-        .submit_my_roster(call(issue))
+        .submit_my_roster(call)
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(
-        world.documents.claims.lock().unwrap().last().unwrap().ids,
-        [evidence_file_id]
-    );
     let mut school = world.origin(&world.staff);
     assert_eq!(
         reason(&school.approve_origin(approve(&record)).await.unwrap_err()),

@@ -374,19 +374,18 @@ async fn a_disabled_account_can_neither_sign_in_nor_stay_in() {
     assert_eq!(reason(&door.login(0, WRONG).await.unwrap_err()), "LOGIN_REFUSED");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn members_of_an_employer_sign_in_by_mobile_or_email_until_they_are_removed() {
-    let identity = crate::support::identity().await;
-    let door = door(&identity);
+/// Registers an employer with its first administrator.
+async fn register_employer(door: &Door<'_>) {
     let (captcha_id, captcha_answer) = door.captcha().await;
+    let head = |last| format!("91230100MA12345{last}");
+    let credit_code = (0..10)
+        .find_map(|last| validators::complete_credit_code(&head(last)))
+        .unwrap();
     let request = RegisterEmployerRequest {
         captcha_id,
         captcha_answer,
         name: "松江软件有限公司".to_owned(),
-        credit_code: validators::complete_credit_code("91230100MA1234567")
-            .unwrap()
-            .as_str()
-            .to_owned(),
+        credit_code: credit_code.as_str().to_owned(),
         contact_name: "赵丽".to_owned(),
         mobile: "13912345678".to_owned(),
         email: "Zhao.Li@example.com".to_owned(),
@@ -397,6 +396,13 @@ async fn members_of_an_employer_sign_in_by_mobile_or_email_until_they_are_remove
         .register_employer(request)
         .await
         .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_of_an_employer_sign_in_by_mobile_or_email_until_they_are_removed() {
+    let identity = crate::support::identity().await;
+    let door = door(&identity);
+    register_employer(&door).await;
     let login = async |login: &str| -> Result<IssuedSession, Status> {
         let (captcha_id, captcha_answer) = door.captcha().await;
         let (login, password) = (login.to_owned(), PASSWORD.to_owned());

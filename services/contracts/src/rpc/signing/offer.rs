@@ -207,7 +207,7 @@ pub(super) async fn send(app: &App, request: &Request<SendOfferRequest>) -> Resu
     let employer_id = Scope::of(principal)?
         .employer_id
         .ok_or(Error::EmployerNotApproved)?;
-    peers::employer(&app.ctx, employer_id).await?;
+    let employer = party::Employer::from(peers::employer(&app.ctx, employer_id).await?);
     let days = if message.valid_days == 0 {
         DEFAULT_DAYS
     } else {
@@ -220,10 +220,10 @@ pub(super) async fn send(app: &App, request: &Request<SendOfferRequest>) -> Resu
         etag: &message.etag,
         request_id: &message.request_id,
     };
-    run(app, asked, move |work| Box::pin(send_draft(work, days))).await
+    run(app, asked, move |work| Box::pin(send_draft(work, days, employer))).await
 }
 
-async fn send_draft(work: Work<'_>, days: u32) -> Result<(), Error> {
+async fn send_draft(work: Work<'_>, days: u32, employer: party::Employer) -> Result<(), Error> {
     let Work {
         app,
         conn,
@@ -239,6 +239,8 @@ async fn send_draft(work: Work<'_>, days: u32) -> Result<(), Error> {
             return Err(Error::OfferLimit);
         }
         close_expired(app, &mut *conn, record, now).await?;
+        // What is signed shows the employer as it is now, not as it was when the draft was begun.
+        record.employer = serde_json::to_value(employer).map_err(Error::Json)?;
     }
     let command = Command::Send {
         expire_time: end_of_day(now, days),

@@ -1,0 +1,64 @@
+# Everything a person or CI does with this repository. `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# One shared target folder, outside the working tree, so that several clones build the dependencies once.
+export CARGO_TARGET_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/qihang/target
+# SQL is checked against .sqlx; `make sqlx` refreshes it.
+export SQLX_OFFLINE ?= true
+
+INSTALL := deploy/tools/install
+# Servers that were unpacked without root are found through the PATH.
+WITH_TOOLS := deploy/tools/with-tools
+# Our crates are compiled by clippy's driver in lint and in test alike: clippy then costs no build of its own.
+CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
+
+.PHONY: help run run-distributed demo test servers bench lint fmt sqlx secrets
+
+help: ## Lists these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+run: ## Installs what is missing and runs the suite in one process with demonstration data
+	$(INSTALL) postgres
+	cargo build -p qihang-standalone --bin qihang
+	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/qihang run --demo
+
+run-distributed: ## Runs each service as a process on private PostgreSQL, Redis and RabbitMQ
+	$(INSTALL) postgres redis rabbitmq
+	cargo build --workspace --bins
+	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/qihang distributed --demo
+
+demo: ## Walks the main job over HTTP, roster of 5,000 to sealed agreement, and prints each step's time
+	$(INSTALL) postgres
+	cargo build -p qihang-standalone --bin qihang
+	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/qihang demo
+
+test: ## Every test, on private real servers that are stopped afterwards
+	$(INSTALL) postgres redis rabbitmq verifiers
+	$(CLIPPY) cargo build --workspace --all-targets
+	$(CLIPPY) $(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers deploy/tools/test
+
+servers: ## Keeps private servers open and prints the environment that tests want
+	$(INSTALL) postgres redis rabbitmq
+	$(CLIPPY) cargo build -p qihang-tests --bin with-servers
+	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers
+
+bench: ## Measures, each thing against a stated baseline
+	$(INSTALL) postgres
+	$(WITH_TOOLS) cargo run --release -p qihang-tests --bin bench
+
+lint: ## Format, compiler and clippy without a warning, duplicates, licences
+	cargo fmt --all --check
+	$(CLIPPY) cargo build --workspace --all-targets
+	deploy/tools/lint
+
+fmt: ## Formats
+	cargo fmt --all
+
+sqlx: ## Refreshes .sqlx from the migrations
+	$(INSTALL) postgres redis rabbitmq
+	cargo build -p qihang-tests --bin with-servers
+	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers deploy/tools/sqlx
+
+secrets: ## Makes the secrets of deploy/compose.yaml below deploy/secrets, once
+	deploy/tools/secrets

@@ -1,0 +1,12 @@
+//! Contracts behind its whole server stack, on a real database of each test's own; identity and documents are played here.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod amendments;
+mod neighbours;
+mod offers;
+mod papers;
+mod racing;
+mod refusals;
+mod reviews;
+mod suite;
