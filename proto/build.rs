@@ -1,6 +1,11 @@
 //! Compiles every .proto below `qihang/` without a protoc binary and keeps the descriptors, comments included.
 
-use std::{env, error::Error, fs, path::{Path, PathBuf}};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use prost::Message;
 
@@ -15,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new([".", "third_party"])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(&files)?;
-    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     // prost-types cannot hold custom options, so the reflection copy keeps the compiler's own bytes.
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 

@@ -14,7 +14,10 @@ pub static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descri
 ///
 /// # Panics
 /// Never for a build that passed its tests: the bytes are made by the build script.
-#[expect(clippy::expect_used, reason = "the bytes are made by this crate's build script")]
+#[expect(
+    clippy::expect_used,
+    reason = "the bytes are made by this crate's build script"
+)]
 pub static POOL: LazyLock<DescriptorPool> =
     LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).expect("descriptors made by the build script"));
 
@@ -24,7 +27,7 @@ macro_rules! packages {
             $(#[$doc])*
             pub mod $module {
                 /// Version 1.
-                #[expect(clippy::all, reason = "generated code; the .proto files hold the comments")]
+
                 pub mod v1 {
                     tonic::include_proto!($package);
                 }

@@ -62,7 +62,9 @@ impl Standalone {
     pub async fn start(name: &str, metrics: Metrics, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let folder = Scratch::new(name)?;
         let secrets = Secrets::open(&folder.path().join("secrets"))?;
-        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let settings = settings
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let options = Options {
             http: Some(([127, 0, 0, 1], 0).into()),
             purpose: Use::Throwaway,

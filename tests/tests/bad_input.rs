@@ -17,7 +17,12 @@ struct Bad<'a> {
     field: &'a str,
 }
 
-fn bad<'a>(who: &'a Api, (method, path): (Method, &str), body: Value, expected: (u16, &'a str, &'a str)) -> Bad<'a> {
+fn bad<'a>(
+    who: &'a Api,
+    (method, path): (Method, &str),
+    body: Value,
+    expected: (u16, &'a str, &'a str),
+) -> Bad<'a> {
     let (status, code, field) = expected;
     Bad {
         who,
@@ -33,19 +38,33 @@ fn bad<'a>(who: &'a Api, (method, path): (Method, &str), body: Value, expected: 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_is_refused_by_field_and_changes_nothing() {
     let telemetry = Telemetry::start("bad-input", &Common::embedded().unwrap().telemetry).unwrap();
-    let suite = Standalone::start("bad-input", telemetry.metrics(), &[]).await.unwrap();
-    let outcome = walk(suite.running.url(), &suite.plan(44, 20), |_| {}).await.unwrap();
+    let suite = Standalone::start("bad-input", telemetry.metrics(), &[])
+        .await
+        .unwrap();
+    let outcome = walk(suite.running.url(), &suite.plan(44, 20), |_| {})
+        .await
+        .unwrap();
     let nobody = Api::new(suite.running.url()).unwrap();
 
     let before = everything(&outcome).await;
     for bad in forms(&nobody, &outcome).into_iter().chain(agreements(&outcome)) {
-        let answer = bad.who.send(bad.method.clone(), &bad.path, Some(&bad.body)).await.unwrap();
+        let answer = bad
+            .who
+            .send(bad.method.clone(), &bad.path, Some(&bad.body))
+            .await
+            .unwrap();
         let problem = answer.json();
         let call = format!("{} {} {} answered {problem}", bad.method, bad.path, bad.body);
         assert_eq!(answer.status.as_u16(), bad.status, "{call}");
-        assert!(answer.content_type.starts_with("application/problem+json"), "{call}");
+        assert!(
+            answer.content_type.starts_with("application/problem+json"),
+            "{call}"
+        );
         assert_eq!(problem["code"], json!(bad.code), "{call}");
-        assert!(chinese(problem["title"].as_str()) || chinese(problem["detail"].as_str()), "{call}");
+        assert!(
+            chinese(problem["title"].as_str()) || chinese(problem["detail"].as_str()),
+            "{call}"
+        );
         if !bad.field.is_empty() {
             let fields = problem["fields"].as_array().cloned().unwrap_or_default();
             let named = fields.iter().find(|field| field["field"] == json!(bad.field));
@@ -53,9 +72,15 @@ async fn bad_input_is_refused_by_field_and_changes_nothing() {
             assert!(chinese(message), "{call}");
         }
     }
-    assert_eq!(before, everything(&outcome).await, "a refused call has changed something");
+    assert_eq!(
+        before,
+        everything(&outcome).await,
+        "a refused call has changed something"
+    );
     suite.stop().await;
-    tokio::task::spawn_blocking(move || drop(telemetry)).await.unwrap();
+    tokio::task::spawn_blocking(move || drop(telemetry))
+        .await
+        .unwrap();
 }
 
 /// What the four of them see.
@@ -64,7 +89,11 @@ async fn everything(outcome: &Outcome) -> Vec<Value> {
     vec![
         outcome.student.get("/v1/roster/mine").await.unwrap(),
         outcome.student.get("/v1/agreements:mine").await.unwrap(),
-        outcome.student.get(&format!("{agreement}/history")).await.unwrap(),
+        outcome
+            .student
+            .get(&format!("{agreement}/history"))
+            .await
+            .unwrap(),
         outcome.student.get("/v1/destinations/mine").await.unwrap(),
         outcome.employer.get("/v1/employer").await.unwrap(),
         outcome.employer.get("/v1/agreements:sent").await.unwrap(),
@@ -74,7 +103,10 @@ async fn everything(outcome: &Outcome) -> Vec<Value> {
 }
 
 fn chinese(text: Option<&str>) -> bool {
-    text.is_some_and(|text| text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter)))
+    text.is_some_and(|text| {
+        text.chars()
+            .any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter))
+    })
 }
 
 const POST: fn(&str) -> (Method, &str) = |path| (Method::POST, path);
@@ -113,8 +145,18 @@ fn forms<'a>(nobody: &'a Api, outcome: &'a Outcome) -> Vec<Bad<'a>> {
             json!({ "purpose": "FILE_PURPOSE_ROSTER", "fileName": "", "sizeBytes": "1" }),
             invalid("fileName"),
         ),
-        bad(&outcome.student, POST("/v1/roster:import"), json!({ "fileId": id, "cohort": 2026 }), (403, "ROLE_NOT_ALLOWED", "")),
-        bad(nobody, POST("/v1/roster:import"), json!({ "fileId": id, "cohort": 2026 }), (401, "TOKEN_MISSING", "")),
+        bad(
+            &outcome.student,
+            POST("/v1/roster:import"),
+            json!({ "fileId": id, "cohort": 2026 }),
+            (403, "ROLE_NOT_ALLOWED", ""),
+        ),
+        bad(
+            nobody,
+            POST("/v1/roster:import"),
+            json!({ "fileId": id, "cohort": 2026 }),
+            (401, "TOKEN_MISSING", ""),
+        ),
         bad(
             &outcome.employer,
             POST("/v1/employer:submit"),
@@ -131,8 +173,18 @@ fn agreements(outcome: &Outcome) -> Vec<Bad<'_>> {
     let mut long = offer.clone();
     long["terms"] = json!({ "position": "长".repeat(61) });
     vec![
-        bad(&outcome.employer, POST("/v1/agreements"), offer, (400, "VALIDATION_FAILED", "terms")),
-        bad(&outcome.employer, POST("/v1/agreements"), long, (400, "VALIDATION_FAILED", "terms.position")),
+        bad(
+            &outcome.employer,
+            POST("/v1/agreements"),
+            offer,
+            (400, "VALIDATION_FAILED", "terms"),
+        ),
+        bad(
+            &outcome.employer,
+            POST("/v1/agreements"),
+            long,
+            (400, "VALIDATION_FAILED", "terms.position"),
+        ),
         bad(
             &outcome.employer,
             POST(&verb("withdraw")),

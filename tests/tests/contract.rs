@@ -8,7 +8,10 @@ use qihang_proto::POOL;
 
 /// Commands that may be repeated without a request id, and why.
 const REPEATABLE: [(&str, &str); 4] = [
-    ("CreateReadToken", "a second token does no harm: each is good for the same revision alone"),
+    (
+        "CreateReadToken",
+        "a second token does no harm: each is good for the same revision alone",
+    ),
     ("RevokeOtherSessions", "what is ended stays ended"),
     ("ClaimReview", "claiming again extends the claim"),
     ("ReleaseReview", "what is given back stays given back"),
@@ -27,11 +30,15 @@ fn messages() -> Vec<MessageDescriptor> {
 }
 
 fn enums() -> Vec<EnumDescriptor> {
-    POOL.all_enums().filter(|one| one.package_name().starts_with("qihang.")).collect()
+    POOL.all_enums()
+        .filter(|one| one.package_name().starts_with("qihang."))
+        .collect()
 }
 
 fn option(method: &MethodDescriptor, name: &str) -> Option<DynamicMessage> {
-    let extension = POOL.get_extension_by_name(name).expect("the option is in the contract");
+    let extension = POOL
+        .get_extension_by_name(name)
+        .expect("the option is in the contract");
     let options = method.options();
     options
         .has_extension(&extension)
@@ -42,20 +49,29 @@ fn option(method: &MethodDescriptor, name: &str) -> Option<DynamicMessage> {
 /// `(verb, path)` of a method's HTTP route.
 fn route(method: &MethodDescriptor) -> Option<(String, String)> {
     let http = option(method, "google.api.http")?;
-    ["get", "put", "post", "delete", "patch"].into_iter().find_map(|verb| {
-        let path = http.get_field_by_name(verb)?.as_str().map(str::to_owned)?;
-        (!path.is_empty()).then(|| (verb.to_owned(), path))
-    })
+    ["get", "put", "post", "delete", "patch"]
+        .into_iter()
+        .find_map(|verb| {
+            let path = http.get_field_by_name(verb)?.as_str().map(str::to_owned)?;
+            (!path.is_empty()).then(|| (verb.to_owned(), path))
+        })
 }
 
 fn flag(message: &DynamicMessage, field: &str) -> bool {
-    message.get_field_by_name(field).is_some_and(|value| value.as_bool() == Some(true))
+    message
+        .get_field_by_name(field)
+        .is_some_and(|value| value.as_bool() == Some(true))
 }
 
 /// Numbers of the roles that may call.
 fn roles(access: &DynamicMessage) -> Vec<i32> {
     let roles = access.get_field_by_name("roles").expect("Access has roles");
-    roles.as_list().expect("a list").iter().filter_map(Value::as_enum_number).collect()
+    roles
+        .as_list()
+        .expect("a list")
+        .iter()
+        .filter_map(Value::as_enum_number)
+        .collect()
 }
 
 #[test]
@@ -63,14 +79,25 @@ fn every_call_says_who_may_call_it_and_has_a_route_unless_it_is_for_services() {
     const SERVICE: i32 = 6;
     for method in methods() {
         let name = method.full_name().to_owned();
-        let access = option(&method, "qihang.options.v1.access").unwrap_or_else(|| panic!("{name} has no access option"));
+        let access = option(&method, "qihang.options.v1.access")
+            .unwrap_or_else(|| panic!("{name} has no access option"));
         let (roles, anonymous) = (roles(&access), flag(&access, "anonymous"));
-        assert!(anonymous != !roles.is_empty(), "{name}: roles or anonymous, one of them");
+        assert!(
+            anonymous != !roles.is_empty(),
+            "{name}: roles or anonymous, one of them"
+        );
         let internal = roles == [SERVICE];
-        assert!(internal || !roles.contains(&SERVICE), "{name}: services and people do not share a call");
+        assert!(
+            internal || !roles.contains(&SERVICE),
+            "{name}: services and people do not share a call"
+        );
         // The gateway serves the key set itself, at its well-known place.
         let unrouted = internal || method.name() == "GetJwks";
-        assert_eq!(route(&method).is_none(), unrouted, "{name}: a route, or for services alone");
+        assert_eq!(
+            route(&method).is_none(),
+            unrouted,
+            "{name}: a route, or for services alone"
+        );
     }
 }
 
@@ -78,13 +105,26 @@ fn every_call_says_who_may_call_it_and_has_a_route_unless_it_is_for_services() {
 fn no_two_calls_share_a_route() {
     let mut routes = BTreeMap::new();
     for method in methods() {
-        let Some((verb, path)) = route(&method) else { continue };
+        let Some((verb, path)) = route(&method) else {
+            continue;
+        };
         let shape: Vec<&str> = path
             .split('/')
-            .map(|part| if part.starts_with('{') && part.ends_with('}') { "{}" } else { part })
+            .map(|part| {
+                if part.starts_with('{') && part.ends_with('}') {
+                    "{}"
+                } else {
+                    part
+                }
+            })
             .collect();
         let before = routes.insert((verb, shape.join("/")), method.full_name().to_owned());
-        assert_eq!(before, None, "{} has the route of another call: {path}", method.full_name());
+        assert_eq!(
+            before,
+            None,
+            "{} has the route of another call: {path}",
+            method.full_name()
+        );
         assert!(path.starts_with("/v1/"), "{}: {path}", method.full_name());
     }
 }
@@ -100,14 +140,24 @@ fn everything_has_a_comment() {
         }
     }
     let check = |file: &str, path: &[i32], name: &str| {
-        let text = comments.get(&(file.to_owned(), path.to_vec())).cloned().unwrap_or_default();
+        let text = comments
+            .get(&(file.to_owned(), path.to_vec()))
+            .cloned()
+            .unwrap_or_default();
         assert!(text.trim().len() > 2, "{name} has no comment");
     };
-    for service in POOL.services().filter(|service| service.package_name().starts_with("qihang.")) {
+    for service in POOL
+        .services()
+        .filter(|service| service.package_name().starts_with("qihang."))
+    {
         check(service.parent_file().name(), service.path(), service.full_name());
     }
     for method in methods() {
-        check(method.parent_service().parent_file().name(), method.path(), method.full_name());
+        check(
+            method.parent_service().parent_file().name(),
+            method.path(),
+            method.full_name(),
+        );
     }
     for message in messages() {
         check(message.parent_file().name(), message.path(), message.full_name());
@@ -133,10 +183,21 @@ fn enums_begin_with_unspecified_and_values_bear_the_enums_name() {
             }
             prefix.push(letter.to_ascii_uppercase());
         }
-        let zero = one.get_value(0).unwrap_or_else(|| panic!("{} has no zero", one.full_name()));
-        assert_eq!(zero.name(), format!("{prefix}_UNSPECIFIED"), "{}", one.full_name());
+        let zero = one
+            .get_value(0)
+            .unwrap_or_else(|| panic!("{} has no zero", one.full_name()));
+        assert_eq!(
+            zero.name(),
+            format!("{prefix}_UNSPECIFIED"),
+            "{}",
+            one.full_name()
+        );
         for value in one.values() {
-            assert!(value.name().starts_with(&format!("{prefix}_")), "{}", value.full_name());
+            assert!(
+                value.name().starts_with(&format!("{prefix}_")),
+                "{}",
+                value.full_name()
+            );
         }
     }
 }
@@ -164,16 +225,28 @@ fn creates_and_verbs_can_be_repeated_safely() {
 fn lists_are_paged_alike() {
     for method in methods().filter(|method| method.name().starts_with("List")) {
         let (request, reply) = (method.input(), method.output());
-        let Some(size) = request.get_field_by_name("page_size") else { continue };
+        let Some(size) = request.get_field_by_name("page_size") else {
+            continue;
+        };
         assert_eq!(size.kind(), Kind::Int32, "{}", method.full_name());
-        assert!(request.get_field_by_name("page_token").is_some(), "{}", method.full_name());
-        assert!(reply.get_field_by_name("next_page_token").is_some(), "{}", method.full_name());
+        assert!(
+            request.get_field_by_name("page_token").is_some(),
+            "{}",
+            method.full_name()
+        );
+        assert!(
+            reply.get_field_by_name("next_page_token").is_some(),
+            "{}",
+            method.full_name()
+        );
     }
 }
 
 #[test]
 fn every_request_text_has_a_limit() {
-    let rules = POOL.get_extension_by_name("buf.validate.field").expect("the rules are in the contract");
+    let rules = POOL
+        .get_extension_by_name("buf.validate.field")
+        .expect("the rules are in the contract");
     for method in methods() {
         for field in method.input().fields() {
             let limited = field.options().has_extension(&rules);

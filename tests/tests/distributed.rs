@@ -81,14 +81,18 @@ async fn one_trace_from_the_gateway_to_the_consumer(collector: &Collector) {
         };
         let sealed = holds(&["gateway", "contracts", "contracts consumer", "documents"]);
         let asked = holds(&["gateway", "contracts", "identity"]);
-        let heard = holds(&["gateway", "contracts", "identity consumer"]) || holds(&["gateway", "identity", "contracts consumer"]);
+        let heard = holds(&["gateway", "contracts", "identity consumer"])
+            || holds(&["gateway", "identity", "contracts consumer"]);
         if sealed && asked && heard {
             return;
         }
         assert!(
             begun.elapsed() < PATIENCE,
             "no whole trace: sealed {sealed}, asked {asked}, heard {heard}; services by trace: {:?}",
-            traces.values().filter(|kinds| kinds.len() > 2).collect::<Vec<_>>()
+            traces
+                .values()
+                .filter(|kinds| kinds.len() > 2)
+                .collect::<Vec<_>>()
         );
         tokio::time::sleep(Duration::from_millis(250)).await;
     }

@@ -11,7 +11,15 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use qihang_tests::root;
 use regex::Regex;
 
-const SERVICES: [&str; 7] = ["identity", "jobs", "events", "interviews", "contracts", "documents", "push"];
+const SERVICES: [&str; 7] = [
+    "identity",
+    "jobs",
+    "events",
+    "interviews",
+    "contracts",
+    "documents",
+    "push",
+];
 /// Longest a source file may be.
 const LINES: usize = 500;
 
@@ -25,7 +33,15 @@ fn metadata() -> Metadata {
 
 /// Files of the repository below a folder, without what is built or bought in.
 fn files(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
-    const LEFT_OUT: [&str; 7] = ["target", "node_modules", "third_party", ".git", ".qihang", ".sqlx", "dist"];
+    const LEFT_OUT: [&str; 7] = [
+        "target",
+        "node_modules",
+        "third_party",
+        ".git",
+        ".qihang",
+        ".sqlx",
+        "dist",
+    ];
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
@@ -62,7 +78,10 @@ fn ours(package: &Package) -> BTreeSet<String> {
 fn dependencies_point_one_way() {
     let metadata = metadata();
     for package in metadata.workspace_packages() {
-        let name = package.name.strip_prefix("qihang-").expect("our names begin alike");
+        let name = package
+            .name
+            .strip_prefix("qihang-")
+            .expect("our names begin alike");
         let allowed: BTreeSet<&str> = match name {
             "proto" => BTreeSet::new(),
             "kit" => ["proto"].into(),
@@ -81,7 +100,8 @@ fn dependencies_point_one_way() {
 
 #[test]
 fn domains_are_pure() {
-    let banned = Regex::new(r"\b(tonic|sqlx|lapin|qihang_proto|async fn|tokio|reqwest|redis)\b").expect("a pattern");
+    let banned =
+        Regex::new(r"\b(tonic|sqlx|lapin|qihang_proto|async fn|tokio|reqwest|redis)\b").expect("a pattern");
     for service in SERVICES {
         let source = root().join("services").join(service).join("src");
         let domain = |path: &Path| {
@@ -91,7 +111,12 @@ fn domains_are_pure() {
         for path in files(&source, &|path| with_extension(&["rs"])(path) && domain(path)) {
             for (number, line) in fs::read_to_string(&path).expect("text").lines().enumerate() {
                 let code = line.split("//").next().unwrap_or_default();
-                assert!(!banned.is_match(code), "{}:{}: {line}", path.display(), number + 1);
+                assert!(
+                    !banned.is_match(code),
+                    "{}:{}: {line}",
+                    path.display(),
+                    number + 1
+                );
             }
         }
     }
@@ -99,9 +124,16 @@ fn domains_are_pure() {
 
 #[test]
 fn files_are_short_and_nothing_is_called_mod_rs() {
-    for path in files(&root(), &with_extension(&["rs", "ts", "tsx", "proto", "sql", "typ"])) {
+    for path in files(
+        &root(),
+        &with_extension(&["rs", "ts", "tsx", "proto", "sql", "typ"]),
+    ) {
         let lines = fs::read_to_string(&path).expect("text").lines().count();
-        assert!(lines <= LINES, "{} has {lines} lines, more than {LINES}", path.display());
+        assert!(
+            lines <= LINES,
+            "{} has {lines} lines, more than {LINES}",
+            path.display()
+        );
         assert_ne!(path.file_name().expect("a name"), "mod.rs", "{}", path.display());
     }
 }
@@ -110,9 +142,16 @@ fn files_are_short_and_nothing_is_called_mod_rs() {
 fn sources_say_nothing_twice_and_leave_nothing_undone() {
     let undone = Regex::new(r"\b(TODO|FIXME|XXX)\b").expect("a pattern");
     let here = root().join("tests/tests/house.rs");
-    for path in files(&root(), &with_extension(&["rs", "proto", "sql", "toml", "yaml", "md"])) {
+    for path in files(
+        &root(),
+        &with_extension(&["rs", "proto", "sql", "toml", "yaml", "md"]),
+    ) {
         let text = fs::read_to_string(&path).expect("text");
-        assert!(path == here || !undone.is_match(&text), "{} leaves something undone", path.display());
+        assert!(
+            path == here || !undone.is_match(&text),
+            "{} leaves something undone",
+            path.display()
+        );
     }
 }
 
@@ -179,9 +218,15 @@ fn every_service_says_what_it_is() {
     for service in SERVICES {
         let folder = root().join("services").join(service);
         for file in ["README.md", "defaults.toml", "src/main.rs", "src/lib.rs"] {
-            assert!(folder.join(file).is_file(), "services/{service}/{file} is missing");
+            assert!(
+                folder.join(file).is_file(),
+                "services/{service}/{file} is missing"
+            );
         }
         let readme = fs::read_to_string(folder.join("README.md")).expect("text");
-        assert!(readme.lines().count() <= 80, "services/{service}/README.md is longer than a page");
+        assert!(
+            readme.lines().count() <= 80,
+            "services/{service}/README.md is longer than a page"
+        );
     }
 }

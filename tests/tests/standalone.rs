@@ -10,9 +10,11 @@ async fn the_main_job_ends_with_a_sealed_agreement_that_verifies() {
     let telemetry = Telemetry::start("standalone", &Common::embedded().unwrap().telemetry).unwrap();
     let suite = Standalone::start("walk", telemetry.metrics(), &[]).await.unwrap();
     let mut steps = Vec::new();
-    let outcome = walk(suite.running.url(), &suite.plan(42, 200), |step: Step| steps.push(step.title))
-        .await
-        .unwrap_or_else(|error| panic!("after {steps:?}: {error:#}"));
+    let outcome = walk(suite.running.url(), &suite.plan(42, 200), |step: Step| {
+        steps.push(step.title)
+    })
+    .await
+    .unwrap_or_else(|error| panic!("after {steps:?}: {error:#}"));
     assert!(outcome.pdf.starts_with(b"%PDF-"));
 
     let destination = outcome.student.get("/v1/destinations/mine").await.unwrap();
@@ -24,5 +26,7 @@ async fn the_main_job_ends_with_a_sealed_agreement_that_verifies() {
     let metrics = String::from_utf8(metrics).unwrap();
     assert!(metrics.contains("rpc_server_duration"), "{metrics}");
     suite.stop().await;
-    tokio::task::spawn_blocking(move || drop(telemetry)).await.unwrap();
+    tokio::task::spawn_blocking(move || drop(telemetry))
+        .await
+        .unwrap();
 }

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{Read as _, Seek as _, Write as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -23,7 +24,14 @@ impl DataFolder {
     /// # Errors
     /// When it cannot be written, or another suite runs on it: the message says where.
     pub fn take(path: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        if !path.is_dir() {
+            // Others may pass through it, since PostgreSQL is another user when this one is root, but not look around.
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o711)
+                .create(path)
+                .with_context(|| format!("cannot make {}", path.display()))?;
+        }
         let path = path.canonicalize()?;
         let mut lock = open_lock(&path)?;
         if lock.try_lock().is_err() {

@@ -83,18 +83,19 @@ pub(crate) fn watermark(state: State) -> &'static str {
 /// The reviewers' decisions on this revision.
 async fn decisions(conn: &mut PgConnection, record: &Record, revision: i32) -> Result<Vec<Value>, Error> {
     let links = history::list(conn, record.rules.id).await?;
+    let school: party::School = party::read(&record.school);
     Ok(links
         .iter()
         .filter(|link| link.step.revision == revision)
         .filter_map(|link| {
-            let party = match link.step.event.as_str() {
-                "passLevel" => "DEPARTMENT",
-                "approve" => "SCHOOL",
+            let (party, name) = match link.step.event.as_str() {
+                "passLevel" => ("DEPARTMENT", record.department.clone()),
+                "approve" => ("SCHOOL", format!("{}{}", school.name, school.office)),
                 _ => return None,
             };
             Some(entry([
                 ("party", text(party)),
-                ("name", text(&link.step.actor_name)),
+                ("name", text(name)),
                 ("opinion", text("同意")),
                 ("time", text(moment(link.step.create_time))),
                 ("hash", text(hex::encode(&link.hash))),
@@ -119,7 +120,7 @@ fn signature(signed: &Signed, student: &str, record: &Record) -> Value {
         (
             "handler",
             text(if by_employer {
-                signed.signer.clone()
+                employer.contact
             } else {
                 String::new()
             }),

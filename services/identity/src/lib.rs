@@ -83,7 +83,9 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
 fn routes(app: &Arc<App>) -> Routes {
     let app = || app.clone();
     Routes::new(CaptchaServiceServer::new(rpc::captchas::CaptchaService(app())))
-        .add_service(RegistrationServiceServer::new(rpc::registration::RegistrationService(app())))
+        .add_service(RegistrationServiceServer::new(
+            rpc::registration::RegistrationService(app()),
+        ))
         .add_service(SessionServiceServer::new(rpc::sessions::SessionService(app())))
         .add_service(AccountServiceServer::new(rpc::accounts::AccountService(app())))
         .add_service(StaffServiceServer::new(rpc::staff::StaffService(app())))
@@ -91,6 +93,10 @@ fn routes(app: &Arc<App>) -> Routes {
         .add_service(ReferenceServiceServer::new(rpc::reference::ReferenceService))
         .add_service(RosterServiceServer::new(rpc::roster::RosterService::new(app())))
         .add_service(OriginServiceServer::new(rpc::origin::OriginService::new(app())))
-        .add_service(EmployerServiceServer::new(rpc::employers::EmployerService::new(app())))
-        .add_service(DirectoryServiceServer::new(rpc::directory::DirectoryService::new(app())))
+        .add_service(EmployerServiceServer::new(rpc::employers::EmployerService::new(
+            app(),
+        )))
+        .add_service(DirectoryServiceServer::new(
+            rpc::directory::DirectoryService::new(app()),
+        ))
 }

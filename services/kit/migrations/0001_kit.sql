@@ -70,4 +70,4 @@ INSERT INTO kit_clock (only_row) VALUES (true);
 -- It looks in the schema that it was made in, whatever the caller's search_path is.
 -- Bound to this schema's kit_clock when it is made, whatever the caller's search path is.
 CREATE FUNCTION kit_now() RETURNS timestamptz LANGUAGE sql STABLE
-    RETURN coalesce((SELECT fixed FROM kit_clock), now());
+    RETURN coalesce((SELECT fixed FROM kit_clock), statement_timestamp());

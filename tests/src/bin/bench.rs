@@ -56,13 +56,21 @@ async fn roster(suite: &Standalone) -> anyhow::Result<Line> {
         }
     })
     .await?;
-    let postgres = suite.running.postgres().context("the suite has a database of its own")?;
+    let postgres = suite
+        .running
+        .postgres()
+        .context("the suite has a database of its own")?;
     let mut database = PgConnection::connect(&postgres.url("qihang")).await?;
     let row = "\t0123456789abcdef".repeat(24);
     let rows: String = (0..STUDENTS).map(|number| format!("{number}{row}\n")).collect();
     let columns: Vec<String> = (0..24).map(|column| format!("c{column} text")).collect();
-    let table = format!("CREATE TABLE bench (number integer PRIMARY KEY, {})", columns.join(", "));
-    sqlx::raw_sql(sqlx::AssertSqlSafe(table)).execute(&mut database).await?;
+    let table = format!(
+        "CREATE TABLE bench (number integer PRIMARY KEY, {})",
+        columns.join(", ")
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(table))
+        .execute(&mut database)
+        .await?;
     let begun = Instant::now();
     let mut copy = database.copy_in_raw("COPY bench FROM STDIN").await?;
     copy.send(rows.into_bytes()).await?;
@@ -140,7 +148,10 @@ where
 
 #[expect(clippy::print_stdout, reason = "the result")]
 fn show(lines: &[Line]) {
-    println!("{:<40} {:>12} {:>12} {:>8}  against", "what", "ours", "baseline", "ratio");
+    println!(
+        "{:<40} {:>12} {:>12} {:>8}  against",
+        "what", "ours", "baseline", "ratio"
+    );
     for line in lines {
         println!(
             "{:<40} {:>9.3} ms {:>9.3} ms {:>8.1}  {}",

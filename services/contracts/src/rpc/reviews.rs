@@ -213,7 +213,10 @@ async fn batch(
     items.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
     let mut results = Vec::with_capacity(items.len());
     for (place, item) in items {
-        results.push((place, result(item, approve_one(app, &mut transaction, item, &by).await)?));
+        results.push((
+            place,
+            result(item, approve_one(app, &mut transaction, item, &by).await)?,
+        ));
     }
     results.sort_by_key(|(place, _)| *place);
     let answer = BatchApproveAgreementsResponse {

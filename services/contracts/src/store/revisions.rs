@@ -23,7 +23,6 @@ pub(crate) struct Signature<'a> {
 /// A consent as the document shows it.
 pub(crate) struct Signed {
     pub(crate) party: String,
-    pub(crate) signer: String,
     pub(crate) hash: Vec<u8>,
     pub(crate) create_time: OffsetDateTime,
 }
@@ -112,7 +111,7 @@ pub(crate) async fn signatures(
 ) -> Result<Vec<Signed>, Error> {
     let rows = sqlx::query_as!(
         Signed,
-        "SELECT party, signer, hash, create_time FROM contracts.signatures
+        "SELECT party, hash, create_time FROM contracts.signatures
          WHERE agreement_id = $1 AND revision = $2 ORDER BY create_time",
         id,
         revision

@@ -51,7 +51,11 @@ struct Known {
 impl Identity {
     /// Takes a student in, or replaces what is known.
     pub(crate) fn enrol(&self, student: DirectoryStudent) {
-        self.0.students.lock().unwrap().insert(student.id.clone(), student);
+        self.0
+            .students
+            .lock()
+            .unwrap()
+            .insert(student.id.clone(), student);
     }
 
     /// Says of an employer what it became.
@@ -232,10 +236,7 @@ impl FileService for Documents {
         Err(Status::unimplemented("not asked by contracts"))
     }
 
-    async fn put_content(
-        &self,
-        _: Request<Streaming<PutContentRequest>>,
-    ) -> Result<Response<File>, Status> {
+    async fn put_content(&self, _: Request<Streaming<PutContentRequest>>) -> Result<Response<File>, Status> {
         Err(Status::unimplemented("not asked by contracts"))
     }
 

@@ -1,1 +1,194 @@
-//! x
+//! The document: drawn before the decision, sealed after it, and verified by anybody.
+
+use prost_types::value::Kind;
+use qihang_proto::{common::v1::HttpBody, contracts::v1::*, documents::v1::RenderFormat};
+use tonic::Status;
+
+use crate::{
+    neighbours::SCHOOL,
+    suite::{Suite, approve, collect, office, reason, reject},
+};
+
+fn paper(agreement: &Agreement) -> DownloadAgreementRequest {
+    DownloadAgreementRequest {
+        id: agreement.id.clone(),
+    }
+}
+
+fn by_serial(agreement: &Agreement) -> VerifySerialRequest {
+    VerifySerialRequest {
+        serial: agreement.serial.clone(),
+        code: agreement.verify_code.clone(),
+    }
+}
+
+async fn verify_file(suite: &Suite, file: &[u8]) -> Result<Verification, Status> {
+    let pieces: Vec<_> = file
+        .chunks(5)
+        .map(|piece| VerifyFileRequest {
+            body: Some(HttpBody {
+                data: piece.to_vec().into(),
+                ..HttpBody::default()
+            }),
+        })
+        .collect();
+    let reply = suite.anybody().verify_file(futures::stream::iter(pieces)).await;
+    reply.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn a_sealed_document_is_issued_once_and_verified() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let accepted = suite.accepted(&employer, &student).await;
+    let mut reviews = suite.reviews(&office());
+    let approved = reviews
+        .approve_agreement(approve(&accepted))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(!approved.document_ready);
+    let mut client = suite.signing(&student.principal);
+    let status = client.download_agreement(paper(&approved)).await.unwrap_err();
+    assert_eq!(reason(&status), "DOCUMENT_NOT_READY");
+
+    // Documents is away at first; the message is tried again, and then delivered once more than needed.
+    suite.documents.away(true);
+    let approval = suite.service.published().await;
+    let approval = approval
+        .iter()
+        .find(|delivery| delivery.key.ends_with(".approved.v1"))
+        .unwrap();
+    suite.service.redeliver(approval).await.unwrap_err();
+    suite.documents.away(false);
+    suite.service.relay_until_idle().await;
+    suite.service.redeliver(approval).await.unwrap();
+    let asked = suite.documents.issued();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].owner, format!("contracts.agreement/{}", approved.id));
+    assert_eq!(asked[0].watermark, "");
+    let data = &asked[0].data.as_ref().unwrap().fields;
+    for name in ["employer", "archive", "household", "student", "school", "terms"] {
+        assert!(matches!(data[name].kind, Some(Kind::StructValue(_))), "{name}");
+    }
+    let Some(Kind::ListValue(signatures)) = &data["signatures"].kind else {
+        panic!("no list")
+    };
+    assert_eq!(signatures.values.len(), 3, "employer, student, school");
+
+    let sealed = suite.seen(&student.principal, &approved).await;
+    assert!(sealed.document_ready);
+    let (head, pdf) = collect(
+        client
+            .download_agreement(paper(&sealed))
+            .await
+            .unwrap()
+            .into_inner(),
+    )
+    .await;
+    assert_eq!(head.content_type, "application/pdf");
+    assert_eq!(head.file_name, format!("就业协议书-{}.pdf", sealed.serial));
+    let events = suite.events(&employer, &sealed).await;
+    assert_eq!(events.last().unwrap(), "seal");
+
+    let found = suite
+        .anybody()
+        .verify_serial(by_serial(&sealed))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(found.genuine);
+    assert_eq!(
+        (found.state_text.as_str(), found.student_name.as_str()),
+        ("有效", "李**")
+    );
+    assert_eq!(found.sha256, sealed.document_sha256);
+    let found = verify_file(&suite, &pdf).await.unwrap();
+    assert!(found.genuine);
+    assert_eq!(found.serial, sealed.serial);
+    let forged = [pdf.as_slice(), b"x"].concat();
+    let found = verify_file(&suite, &forged).await.unwrap();
+    assert!(!found.genuine && found.serial.is_empty(), "{found:?}");
+    let status = verify_file(&suite, b"no pdf at all").await.unwrap_err();
+    assert_eq!(reason(&status), "FILE_INVALID");
+}
+
+#[tokio::test]
+async fn a_serial_needs_its_code_and_tells_the_state_of_now() {
+    let suite = Suite::start().await;
+    let accepted = suite
+        .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+        .await;
+    let mut anybody = suite.anybody();
+    let found = anybody
+        .verify_serial(by_serial(&accepted))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((found.genuine, found.state_text.as_str()), (true, "待学校审核"));
+    let mut guess = by_serial(&accepted);
+    guess.code = "22222222".to_owned();
+    let wrong_code = anybody.verify_serial(guess.clone()).await.unwrap_err();
+    guess.serial = "QH2026-10213-222222222".to_owned();
+    let unknown = anybody.verify_serial(guess).await.unwrap_err();
+    assert_eq!(reason(&wrong_code), "NOT_VERIFIED");
+    // A stranger learns nothing of which serials exist.
+    assert_eq!(
+        (wrong_code.code(), wrong_code.message()),
+        (unknown.code(), unknown.message())
+    );
+    let mut typed = by_serial(&accepted);
+    typed.serial = format!(" {} ", typed.serial.to_lowercase());
+    typed.code = typed.code.to_lowercase();
+    anybody.verify_serial(typed).await.unwrap();
+    suite
+        .reviews(&office())
+        .reject_agreement(reject(&accepted))
+        .await
+        .unwrap();
+    let found = anybody
+        .verify_serial(by_serial(&accepted))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(found.state_text, "已作废");
+}
+
+#[tokio::test]
+async fn pages_carry_the_mark_of_their_state() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let sent = suite.sent(&employer, &student).await;
+    let mut client = suite.signing(&employer);
+    let status = client.download_agreement(paper(&sent)).await.unwrap_err();
+    assert_eq!(reason(&status), "NO_DOCUMENT");
+    let preview = PreviewAgreementRequest {
+        id: sent.id.clone(),
+        page: 2,
+        revision: 0,
+    };
+    let (head, png) = collect(client.preview_agreement(preview).await.unwrap().into_inner()).await;
+    assert_eq!(
+        (head.content_type.as_str(), png.as_slice()),
+        ("image/png", b"page 2".as_slice())
+    );
+    let accepted = suite.accepted(&suite.employer(), &student).await;
+    let mut client = suite.signing(&student.principal);
+    collect(
+        client
+            .download_agreement(paper(&accepted))
+            .await
+            .unwrap()
+            .into_inner(),
+    )
+    .await;
+    let drawn = suite.documents.drawn();
+    let marks: Vec<_> = drawn
+        .iter()
+        .map(|drawing| (drawing.format(), drawing.watermark.as_str()))
+        .collect();
+    assert_eq!(
+        marks,
+        [(RenderFormat::Png, "待应约"), (RenderFormat::Pdf, "待学校审核")]
+    );
+}

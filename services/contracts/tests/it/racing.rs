@@ -298,14 +298,16 @@ async fn the_same_request_id_at_once_has_one_effect_and_one_answer() {
     let calls = (0..10).map(|_| {
         let mut client = suite.signing(&student.principal);
         let request = request.clone();
-        async move { client.accept_offer(request).await.map(tonic::Response::into_inner) }
+        async move {
+            client
+                .accept_offer(request)
+                .await
+                .map(tonic::Response::into_inner)
+        }
     });
     let answers: Vec<Agreement> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
     assert!(answers.iter().all(|answer| *answer == answers[0]));
-    assert_eq!(
-        suite.events(&employer, &offer).await,
-        ["draft", "send", "accept"]
-    );
+    assert_eq!(suite.events(&employer, &offer).await, ["draft", "send", "accept"]);
 
     // Also while identity is away; another body under the same id is refused.
     suite.identity.away(true);
@@ -322,7 +324,9 @@ async fn batches_with_the_same_agreements_end_and_approve_each_once() {
     let suite = Suite::start().await;
     let mut items = Vec::new();
     for _ in 0..12 {
-        let accepted = suite.accepted(&suite.employer(), &suite.student(SCHOOL).await).await;
+        let accepted = suite
+            .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+            .await;
         items.push(ReviewItem {
             id: accepted.id,
             revision: accepted.signed_revision,
@@ -338,7 +342,13 @@ async fn batches_with_the_same_agreements_end_and_approve_each_once() {
             items,
             request_id: suite.service.ctx.ids.new_id().to_string(),
         };
-        async move { client.batch_approve_agreements(request).await.unwrap().into_inner() }
+        async move {
+            client
+                .batch_approve_agreements(request)
+                .await
+                .unwrap()
+                .into_inner()
+        }
     });
     let results: Vec<ReviewResult> = join_all(calls)
         .await

@@ -1,1 +1,244 @@
-//! x
+//! The school's side: queues, levels, scope, claims and batches.
+
+use qihang_kit::{auth::Principal, testing};
+use qihang_proto::contracts::v1::*;
+use time::Duration;
+
+use crate::{
+    neighbours::{DEPARTMENT, SCHOOL, TWO_LEVELS},
+    suite::{Suite, amend, approve, bare, may, office, reason, reject},
+};
+
+async fn queue(suite: &Suite, who: &Principal) -> Vec<String> {
+    let request = ListAgreementReviewsRequest::default();
+    let reply = suite.reviews(who).list_agreement_reviews(request).await.unwrap();
+    let agreements = reply.into_inner().agreements;
+    agreements.into_iter().map(|agreement| agreement.id).collect()
+}
+
+#[tokio::test]
+async fn two_levels_decide_one_after_the_other() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(TWO_LEVELS).await);
+    let accepted = suite.accepted(&employer, &student).await;
+    assert_eq!(accepted.waiting_for, "DEPARTMENT");
+    let department = testing::department_staff(TWO_LEVELS, DEPARTMENT);
+    let school = testing::school_staff(TWO_LEVELS);
+    assert_eq!(queue(&suite, &department).await, [accepted.id.clone()]);
+    assert!(queue(&suite, &school).await.is_empty());
+    let status = suite
+        .reviews(&school)
+        .approve_agreement(approve(&accepted))
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&status), "NOT_YOUR_LEVEL");
+
+    let passed = suite
+        .reviews(&department)
+        .approve_agreement(approve(&accepted))
+        .await
+        .unwrap();
+    let passed = passed.into_inner();
+    assert!(passed.department_passed);
+    assert_eq!(
+        (passed.state(), passed.waiting_for.as_str()),
+        (AgreementState::PendingReview, "SCHOOL")
+    );
+    assert!(queue(&suite, &department).await.is_empty());
+    assert_eq!(queue(&suite, &school).await, [accepted.id.clone()]);
+
+    // A change starts the review again at the first level.
+    let amended = suite
+        .signing(&employer)
+        .amend_agreement(amend(&passed))
+        .await
+        .unwrap()
+        .into_inner();
+    let token = suite.reads(&student, &amended).await;
+    suite.service.advance(Duration::seconds(16)).await;
+    let request = ConfirmAmendmentRequest {
+        id: amended.id.clone(),
+        revision: 2,
+        read_token: token,
+        ..ConfirmAmendmentRequest::default()
+    };
+    let again = suite
+        .signing(&student.principal)
+        .confirm_amendment(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(again.waiting_for, "DEPARTMENT");
+    let passed = suite
+        .reviews(&department)
+        .approve_agreement(approve(&again))
+        .await
+        .unwrap()
+        .into_inner();
+    let done = suite
+        .reviews(&school)
+        .approve_agreement(approve(&passed))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(done.state(), AgreementState::Effective);
+    let keys = suite.keys().await;
+    assert!(
+        keys.contains(&"contracts.agreement.level_passed.v1".to_owned()),
+        "{keys:?}"
+    );
+}
+
+#[tokio::test]
+async fn others_do_not_see_what_is_not_theirs() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let offer = suite.sent(&employer, &student).await;
+    let accepted = suite.accepted(&suite.employer(), &student).await;
+    let stranger = suite.student(SCHOOL).await;
+    let strangers = [
+        suite.employer(),
+        stranger.principal.clone(),
+        testing::school_staff(TWO_LEVELS),
+        testing::department_staff(SCHOOL, "外语学院"),
+    ];
+    for who in &strangers {
+        let request = GetAgreementRequest {
+            id: accepted.id.clone(),
+        };
+        let status = suite.signing(who).get_agreement(request).await.unwrap_err();
+        assert_eq!(reason(&status), "AGREEMENT_NOT_FOUND", "{:?}", who.role);
+    }
+    for who in &strangers[2..] {
+        let status = suite
+            .reviews(who)
+            .approve_agreement(approve(&accepted))
+            .await
+            .unwrap_err();
+        assert_eq!(reason(&status), "AGREEMENT_NOT_FOUND");
+    }
+    // An offer is nobody's business but the parties'.
+    let request = GetAgreementRequest { id: offer.id.clone() };
+    let status = suite.signing(&office()).get_agreement(request).await.unwrap_err();
+    assert_eq!(reason(&status), "AGREEMENT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_claim_keeps_other_reviewers_out_until_it_is_given_back() {
+    let suite = Suite::start().await;
+    let accepted = suite
+        .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+        .await;
+    let (one, other) = (office(), office());
+    let claimed = suite
+        .reviews(&one)
+        .claim_review(bare(&accepted))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(claimed.claim_expire_time.is_some());
+    let seen = suite.seen(&other, &claimed).await;
+    assert_eq!(may(&seen, "approve"), Err("CLAIMED_BY_OTHER".to_owned()));
+    let status = suite
+        .reviews(&other)
+        .reject_agreement(reject(&claimed))
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&status), "CLAIMED_BY_OTHER");
+    let given = suite
+        .reviews(&one)
+        .release_review(bare(&claimed))
+        .await
+        .unwrap()
+        .into_inner();
+    suite
+        .reviews(&other)
+        .approve_agreement(approve(&given))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_approves_what_it_can_and_says_what_it_could_not() {
+    let suite = Suite::start().await;
+    let one = suite
+        .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+        .await;
+    let foreign = suite
+        .accepted(&suite.employer(), &suite.student(TWO_LEVELS).await)
+        .await;
+    let two = suite
+        .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+        .await;
+    let item = |agreement: &Agreement, revision| ReviewItem {
+        id: agreement.id.clone(),
+        revision,
+    };
+    let request = BatchApproveAgreementsRequest {
+        items: vec![item(&two, 1), item(&foreign, 1), item(&one, 7), item(&one, 1)],
+        request_id: suite.service.ctx.ids.new_id().to_string(),
+    };
+    let who = office();
+    let mut client = suite.reviews(&who);
+    let answer = client
+        .batch_approve_agreements(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let codes: Vec<_> = answer
+        .results
+        .iter()
+        .map(|result| (result.id.clone(), result.code.as_str()))
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            (two.id.clone(), ""),
+            (foreign.id.clone(), "AGREEMENT_NOT_FOUND"),
+            (one.id.clone(), "REVISION_CHANGED"),
+            (one.id.clone(), "")
+        ]
+    );
+    assert!(answer.results[1].message.contains("没有这份协议"));
+    // A repeat is the same answer and no second effect.
+    let again = client
+        .batch_approve_agreements(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(again, answer);
+    assert_eq!(
+        suite
+            .count("SELECT count(*) FROM contracts.history WHERE event = 'approve'")
+            .await,
+        2
+    );
+}
+
+#[tokio::test]
+async fn the_longest_waiting_come_first_page_by_page() {
+    let suite = Suite::start().await;
+    let mut waiting = Vec::new();
+    for _ in 0..5 {
+        let accepted = suite
+            .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+            .await;
+        waiting.push(accepted.id);
+    }
+    let mut client = suite.reviews(&office());
+    let (mut seen, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListAgreementReviewsRequest {
+            page_size: 2,
+            page_token,
+            department: DEPARTMENT.to_owned(),
+        };
+        let page = client.list_agreement_reviews(request).await.unwrap().into_inner();
+        seen.extend(page.agreements.into_iter().map(|agreement| agreement.id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen, waiting);
+}

@@ -15,9 +15,7 @@ use qihang_proto::{
         destination_service_client::DestinationServiceClient, signing_service_client::SigningServiceClient,
         verification_service_client::VerificationServiceClient, *,
     },
-    documents::v1::{
-        file_service_server::FileServiceServer, render_service_server::RenderServiceServer,
-    },
+    documents::v1::{file_service_server::FileServiceServer, render_service_server::RenderServiceServer},
     identity::v1::{DirectoryStudent, directory_service_server::DirectoryServiceServer},
     messages::v1::OriginChanged,
 };
@@ -155,7 +153,11 @@ impl Suite {
         let token = self.reads(student, &sent).await;
         self.service.advance(Duration::seconds(16)).await;
         let mut client = self.signing(&student.principal);
-        client.accept_offer(accept(&sent, &token)).await.unwrap().into_inner()
+        client
+            .accept_offer(accept(&sent, &token))
+            .await
+            .unwrap()
+            .into_inner()
     }
 
     /// An agreement that the employer has changed after the acceptance.
@@ -170,7 +172,11 @@ impl Suite {
         let request = GetAgreementRequest {
             id: agreement.id.clone(),
         };
-        self.signing(who).get_agreement(request).await.unwrap().into_inner()
+        self.signing(who)
+            .get_agreement(request)
+            .await
+            .unwrap()
+            .into_inner()
     }
 
     /// The events of an agreement's history, whose chain must be whole.
