@@ -1,4 +1,5 @@
 //! The main job, end to end, with each service as a process on PostgreSQL, Redis and RabbitMQ; and its traces.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

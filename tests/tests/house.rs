@@ -1,5 +1,5 @@
 //! The rules of the house that no compiler checks.
-#![expect(clippy::indexing_slicing, clippy::expect_used, reason = "tests")]
+#![expect(clippy::expect_used, reason = "tests")]
 
 use std::{
     collections::BTreeSet,

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
-use qihang_kit::{codes, consume, run::terminated, telemetry::Telemetry};
+use qihang_kit::{codes, consume, run::terminated, settings::Common, telemetry::Telemetry};
 use qihang_standalone::{
     demo::{self, Outcome, Plan, Step},
     distributed,
@@ -99,8 +99,9 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let command = arguments.command.unwrap_or(Command::Run { demo: arguments.demo });
     let quiet = !matches!(command, Command::Run { .. } | Command::Distributed { .. });
     let mut settings = suite::common(&[])?.telemetry;
-    if quiet && settings.log_filter == "info" {
-        "warn".clone_into(&mut settings.log_filter);
+    if quiet && settings.log_filter == Common::embedded()?.telemetry.log_filter {
+        // The development key is no news to somebody who only looks.
+        "warn,qihang_documents::keys=error".clone_into(&mut settings.log_filter);
     }
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

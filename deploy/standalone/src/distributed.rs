@@ -89,6 +89,7 @@ struct Ground<'a> {
     servers: &'a Servers,
     options: &'a Options,
     ports: Vec<(&'static str, u16)>,
+    http: SocketAddr,
 }
 
 /// Starts everything on a data folder and waits until it answers.
@@ -117,13 +118,14 @@ pub async fn start(folder: &Path, secrets: &Secrets, options: &Options) -> anyho
         servers: &servers,
         options,
         ports,
+        http: options.http.map_or_else(free_address, Ok)?,
     };
     let mut services = Vec::new();
     for (service, port) in &ground.ports {
         services.push(ground.service(service, *port)?);
     }
-    let http = options.http.map_or_else(free_address, Ok)?;
-    let edge = vec![ground.edge(http)?];
+    let http = ground.http;
+    let edge = vec![ground.edge()?];
     let running = Distributed {
         services: Group::start(&services),
         edge: Group::start(&edge),
@@ -256,7 +258,8 @@ impl Ground<'_> {
         self.unit(service, environment, format!("http://127.0.0.1:{side}/readyz"))
     }
 
-    fn edge(&self, http: SocketAddr) -> anyhow::Result<Unit> {
+    fn edge(&self) -> anyhow::Result<Unit> {
+        let http = self.http;
         let mut environment = self.shared();
         environment.extend(pairs([("QIHANG_GATEWAY__HTTP", http.to_string())]));
         self.unit("gateway", environment, format!("http://{http}/readyz"))
@@ -320,7 +323,14 @@ impl Ground<'_> {
                 ]));
                 own
             }
-            "contracts" => crypto.to_vec(),
+            "contracts" => {
+                let mut own = crypto.to_vec();
+                own.extend(pairs([(
+                    "QIHANG_SIGNING__PUBLIC_URL",
+                    format!("http://{}", self.http),
+                )]));
+                own
+            }
             "documents" => pairs([("QIHANG_SIGNING__DEVELOPMENT_FOLDER", self.path("seal"))]),
             _ => Vec::new(),
         }

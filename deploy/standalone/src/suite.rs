@@ -61,6 +61,7 @@ struct Settings<'a> {
     folder: &'a Path,
     secrets: &'a Secrets,
     database: String,
+    address: SocketAddr,
     more: &'a [(String, String)],
 }
 
@@ -84,15 +85,16 @@ pub async fn start(
         Some(postgres) => prepared(postgres).await?,
         None => outside.database.url.to_string(),
     };
+    let listener = listen(options.http).await?;
+    let address = listener.local_addr()?;
     let settings = Settings {
         folder,
         secrets,
         database,
+        address,
         more: &options.settings,
     };
     let suite = services(&settings).await?;
-    let listener = listen(options.http).await?;
-    let address = listener.local_addr()?;
     let stop = CancellationToken::new();
     let gateway = tokio::spawn(edge(&settings, &suite, listener, metrics, stop.clone()).await?);
     Ok(Running {
@@ -178,11 +180,20 @@ async fn services(settings: &Settings<'_>) -> anyhow::Result<Suite> {
     add(&mut suite, settings, &IDENTITY, &identity, qihang_identity::build).await?;
     let seal = [("signing.development_folder".to_owned(), settings.path("seal"))];
     add(&mut suite, settings, &DOCUMENTS, &seal, qihang_documents::build).await?;
-    add(&mut suite, settings, &CONTRACTS, &crypto, qihang_contracts::build).await?;
+    let contracts = [crypto, settings.public_url()].concat();
+    add(
+        &mut suite,
+        settings,
+        &CONTRACTS,
+        &contracts,
+        qihang_contracts::build,
+    )
+    .await?;
     add(&mut suite, settings, &JOBS, &[], qihang_jobs::build).await?;
     add(&mut suite, settings, &EVENTS, &[], qihang_events::build).await?;
     add(&mut suite, settings, &INTERVIEWS, &[], qihang_interviews::build).await?;
     add(&mut suite, settings, &PUSH, &[], qihang_push::build).await?;
+    suite.start_relays();
     Ok(suite)
 }
 
@@ -280,6 +291,14 @@ impl Settings<'_> {
         ]
     }
 
+    /// Where the codes printed on documents lead.
+    fn public_url(&self) -> Vec<(String, String)> {
+        vec![(
+            "signing.public_url".to_owned(),
+            format!("http://{}", self.address),
+        )]
+    }
+
     fn path(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
     }
@@ -325,7 +344,7 @@ async fn edge(
     metrics: Metrics,
     stop: CancellationToken,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + Send + 'static + use<>> {
-    let address = ("gateway.http".to_owned(), listener.local_addr()?.to_string());
+    let address = ("gateway.http".to_owned(), settings.address.to_string());
     let loaded = settings.load::<gateway::Config>(gateway::DEFAULTS, &[address])?;
     let parts = gateway::Parts {
         channels: suite.channels("gateway", &loaded.common)?,

@@ -1,9 +1,10 @@
 //! Acting on others' messages: each consumer has its effect once, whatever is delivered twice.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::FutureExt as _;
 use prost::Message;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
@@ -11,6 +12,9 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::telemetry;
+
+/// Longest one handling may take; then it is rolled back and tried again, so that it cannot hold up all behind it.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Acts on messages of some keys.
 #[async_trait]
@@ -109,7 +113,7 @@ impl Subscription {
     /// passed over.
     ///
     /// # Errors
-    /// The consumer's, or the database's as [`ConsumeError::Retry`].
+    /// The consumer's, or as [`ConsumeError::Retry`] the database's, a panic, or that it took too long.
     pub async fn handle(&self, delivery: &Delivery) -> Result<(), ConsumeError> {
         let span = tracing::info_span!(
             "consume",
@@ -120,7 +124,13 @@ impl Subscription {
             message.key = %delivery.key,
         );
         telemetry::set_parent(&span, &delivery.traceparent);
-        self.act(delivery).instrument(span).await
+        // A panic or a hang of one consumer must not end the relay or the lane that all others share.
+        let acting = AssertUnwindSafe(self.act(delivery)).catch_unwind();
+        match tokio::time::timeout(TIMEOUT, acting.instrument(span)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(ConsumeError::Retry(anyhow::anyhow!("the consumer panicked"))),
+            Err(_) => Err(ConsumeError::Retry(anyhow::anyhow!("the consumer took too long"))),
+        }
     }
 
     async fn act(&self, delivery: &Delivery) -> Result<(), ConsumeError> {
@@ -231,10 +241,11 @@ pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetter>, sqlx::Error>
     .await
 }
 
-/// Tries a dead letter again; all of a service when `id` is `None`. Answers how many had their effect.
+/// Tries a dead letter again; all of a service when `id` is `None`. Answers how many had their effect. One that fails
+/// again stays and holds back only those of its own aggregate and consumer.
 ///
 /// # Errors
-/// The first consumer's error, or the database's; those done before it stay done.
+/// The last consumer's error, or the database's; those that had their effect are done.
 pub async fn replay(
     subscriptions: &[Subscription],
     pool: &PgPool,
@@ -258,6 +269,7 @@ pub async fn replay(
     .fetch_all(pool)
     .await?;
     let mut done = 0;
+    let mut failed = BTreeMap::new();
     for (letter, consumer, message, key, aggregate, payload, traceparent, time) in rows {
         let Some(subscription) = subscriptions.iter().find(|one| one.consumer.name() == consumer) else {
             anyhow::bail!("no consumer {consumer} in this service");
@@ -270,14 +282,25 @@ pub async fn replay(
             payload: payload.into(),
             traceparent,
         };
-        subscription.handle(&delivery).await?;
+        let line = (consumer, delivery.aggregate.clone());
+        if failed.contains_key(&line) {
+            continue;
+        }
+        if let Err(error) = subscription.handle(&delivery).await {
+            subscription.bury(&delivery, 1, &error).await?;
+            failed.insert(line, error);
+            continue;
+        }
         sqlx::query("UPDATE dead_letters SET replay_time = now() WHERE id = $1")
             .bind(letter)
             .execute(pool)
             .await?;
         done += 1;
     }
-    Ok(done)
+    match failed.into_values().next_back() {
+        Some(error) => Err(anyhow::Error::new(error).context(format!("{done} done, others failed again"))),
+        None => Ok(done),
+    }
 }
 
 #[cfg(test)]

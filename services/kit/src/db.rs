@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sqlx::{
-    PgConnection, PgPool,
+    Connection as _, PgConnection, PgPool,
     migrate::{Migration, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
 };
@@ -75,11 +75,18 @@ pub async fn connect_with(
 /// # Errors
 /// When a migration fails or an applied one was changed.
 pub async fn migrate(pool: &PgPool, schema: &str, migrator: &Migrator) -> anyhow::Result<()> {
-    create_schema(pool, schema).await?;
+    // A connection of its own, gone afterwards: waiting for another replica's migrations, or a long one, has no limit.
+    let mut connection = pool.acquire().await?.detach();
+    sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0")
+        .execute(&mut connection)
+        .await?;
+    create_schema(&mut connection, schema).await?;
     migrations(migrator)
-        .run(pool)
+        .run(&mut connection)
         .await
-        .with_context(|| format!("migrations of {schema}"))
+        .with_context(|| format!("migrations of {schema}"))?;
+    drop(connection.close().await);
+    Ok(())
 }
 
 /// kit's and the service's migrations in one list.
@@ -90,20 +97,24 @@ pub fn migrations(migrator: &Migrator) -> Migrator {
 }
 
 /// In production the schema exists and belongs to the service's role, which may not create schemas.
-async fn create_schema(pool: &PgPool, schema: &str) -> anyhow::Result<()> {
+async fn create_schema(connection: &mut PgConnection, schema: &str) -> anyhow::Result<()> {
     let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)")
         .bind(schema)
-        .fetch_one(pool)
+        .fetch_one(&mut *connection)
         .await?;
     if !exists {
+        // CREATE SCHEMA IF NOT EXISTS fails when two come at once.
+        sqlx::query("SELECT pg_advisory_lock(hashtextextended('qihang/schema', 0))")
+            .execute(&mut *connection)
+            .await?;
         let quoted: String = sqlx::query_scalar("SELECT quote_ident($1)")
             .bind(schema)
-            .fetch_one(pool)
+            .fetch_one(&mut *connection)
             .await?;
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
             "CREATE SCHEMA IF NOT EXISTS {quoted}"
         )))
-        .execute(pool)
+        .execute(&mut *connection)
         .await?;
     }
     Ok(())

@@ -1,9 +1,10 @@
 //! Publishes the outbox: woken by the commit, with polling as a net, in order for each aggregate, any number of relays.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use opentelemetry::{KeyValue, metrics::Gauge};
+use rand::RngExt as _;
 use sqlx::{PgPool, postgres::PgListener};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,9 @@ use crate::{
 
 /// Messages of different aggregates that are under way at once.
 const CONCURRENCY: usize = 16;
+
+/// Pause between two looks at how much waits.
+const OBSERVE: Duration = Duration::from_secs(2);
 
 /// Publishes one service's outbox.
 pub struct Relay {
@@ -73,7 +77,12 @@ impl Relay {
     /// Runs until told to stop; what is under way is finished first.
     pub async fn run(&self, stop: CancellationToken) {
         let mut listener = self.listen().await;
+        let mut observed: Option<Instant> = None;
         while !stop.is_cancelled() {
+            if observed.is_none_or(|at| at.elapsed() >= OBSERVE) {
+                self.observe().await;
+                observed = Some(Instant::now());
+            }
             match self.run_once().await {
                 Ok(published) if published > 0 => continue,
                 Ok(_) => {}
@@ -81,7 +90,6 @@ impl Relay {
                     tracing::warn!(service = self.service, error = %error, "relay could not read the outbox")
                 }
             }
-            self.observe().await;
             if listener.is_none() {
                 listener = self.listen().await;
             }
@@ -110,6 +118,10 @@ impl Relay {
         if rows.is_empty() {
             return Ok(0);
         }
+        // The transaction sits while the bus is at work; each publication has its own limit of time.
+        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0")
+            .execute(&mut *transaction)
+            .await?;
         let outcomes: Vec<(i64, i32, Outcome)> = futures::stream::iter(rows)
             .map(|row| self.publish(row))
             .buffer_unordered(CONCURRENCY)
@@ -165,7 +177,8 @@ impl Relay {
     }
 
     async fn wait(&self, listener: &mut Option<PgListener>, stop: &CancellationToken) {
-        let poll = Duration::from_millis(self.settings.poll_ms);
+        // Up to a tenth more, so that replicas do not march in step.
+        let poll = Duration::from_millis(self.settings.poll_ms).mul_f64(rand::rng().random_range(1.0..1.1));
         let lost = tokio::select! {
             () = stop.cancelled() => false,
             () = self.signal.woken() => false,

@@ -41,6 +41,7 @@ pub struct Suite {
     stop: CancellationToken,
     workers: Vec<JoinHandle<()>>,
     drain: Duration,
+    relays: Vec<Relay>,
     started: Vec<Started>,
 }
 
@@ -90,11 +91,12 @@ impl Suite {
             stop: CancellationToken::new(),
             workers: Vec::new(),
             drain: Duration::from_millis(common.limits.drain_ms),
+            relays: Vec::new(),
             started: Vec::new(),
         })
     }
 
-    /// Brings a service's schema up to date, builds the service and starts it.
+    /// Brings a service's schema up to date, builds the service and starts it; [`Suite::start_relays`] comes after the last.
     ///
     /// # Errors
     /// When a part cannot be opened, a migration fails or the service refuses its settings.
@@ -123,6 +125,16 @@ impl Suite {
     pub fn channels(&self, name: &'static str, common: &Common) -> anyhow::Result<Channels> {
         let tokens = PeerTokens::new(&common.auth.service_secret, self.clock.clone());
         Channels::new(name, tokens, self.registry.clone(), &common.peers)
+    }
+
+    /// Begins to publish what the services wrote; to be called when all are added. A message left from an earlier run
+    /// would otherwise be taken for done before those who care for it listen.
+    pub fn start_relays(&mut self) {
+        for relay in self.relays.drain(..) {
+            let stop = self.stop.clone();
+            self.workers
+                .push(tokio::spawn(async move { relay.run(stop).await }));
+        }
     }
 
     /// The services that run.
@@ -195,9 +207,7 @@ impl Suite {
             context.outbox.clone(),
             common.relay,
         );
-        let stop = self.stop.clone();
-        self.workers
-            .push(tokio::spawn(async move { relay.run(stop).await }));
+        self.relays.push(relay);
         let sweep: Arc<dyn tasks::Task> = Arc::new(Sweep {
             pool: context.pool.clone(),
         });

@@ -1,8 +1,9 @@
 //! Background work of a service: run every so often, by one replica at a time, stepped by tests.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use rand::RngExt as _;
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
@@ -34,7 +35,12 @@ pub fn spawn(
     tokio::spawn(async move {
         let mut failures = 0u32;
         loop {
-            let pause = match lead(service, task.as_ref(), &pool).await {
+            let portion = AssertUnwindSafe(lead(service, task.as_ref(), &pool)).catch_unwind();
+            // A panic is a failure like others: the task goes on.
+            let outcome = portion
+                .await
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("the task panicked")));
+            let pause = match outcome {
                 Ok(true) => {
                     failures = 0;
                     Duration::ZERO

@@ -12,7 +12,7 @@ use qihang_proto::identity::v1::{
 };
 use qihang_standalone::demo::{self, Api, Step};
 use qihang_tests::{SCHOOL, Standalone};
-use sqlx::{Connection as _, PgConnection, postgres::PgPoolCopyExt as _};
+use sqlx::{Connection as _, PgConnection};
 
 /// Students of the roster that is taken in.
 const STUDENTS: u32 = 20_000;

@@ -225,9 +225,8 @@ async fn another_partys_agreement_is_not_found_by_any_call() {
             why,
         )
         .await;
-        let queue = suite
-            .reviews(&staff)
-            .list_agreement_reviews(ListAgreementReviewsRequest::default());
+        let mut reviews = suite.reviews(&staff);
+        let queue = reviews.list_agreement_reviews(ListAgreementReviewsRequest::default());
         assert!(queue.await.unwrap().into_inner().agreements.is_empty());
     }
     for who in [employer, student, testing::school_staff(TWO_LEVELS)] {

@@ -37,6 +37,8 @@ const PREFETCH: u16 = 64;
 const LANES: usize = 8;
 /// Deliveries of one message before RabbitMQ itself takes it out; failures that we see end long before.
 const DELIVERY_LIMIT: i64 = 20;
+/// Longest to connect, or to wait for the broker's confirmation.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before connecting again.
 const RECONNECT: Duration = Duration::from_millis(500);
 
@@ -60,12 +62,13 @@ impl Amqp {
     }
 
     pub(super) async fn publish(&self, service: &str, delivery: &Delivery) -> Outcome {
-        match self.try_publish(service, delivery).await {
+        // A broker that blocks its publishers confirms nothing and says nothing.
+        let outcome = tokio::time::timeout(TIMEOUT, self.try_publish(service, delivery)).await;
+        match outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("no confirmation in time"))) {
             Ok(true) => Outcome::Done,
             Ok(false) => Outcome::Later,
             Err(error) => {
                 tracing::warn!(error = %error, message.id = %delivery.id, "message could not be published");
-                *self.0.publisher.lock().await = None;
                 Outcome::Later
             }
         }
@@ -105,7 +108,8 @@ impl Amqp {
 
     async fn connect(&self) -> anyhow::Result<Connection> {
         let properties = ConnectionProperties::default().with_connection_name("qihang".into());
-        Ok(Connection::connect(&self.0.url, properties).await?)
+        let connection = tokio::time::timeout(TIMEOUT, Connection::connect(&self.0.url, properties)).await;
+        Ok(connection.map_err(|_| anyhow::anyhow!("RabbitMQ does not answer"))??)
     }
 
     pub(super) async fn healthy(&self) -> bool {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use moka::{Expiry, future::Cache, ops::compute::Op};
+use moka::{Expiry, future::Cache, ops::compute::Op, policy::EvictionPolicy};
 
 use super::{Decision, decide};
 
@@ -16,13 +16,20 @@ const CAPACITY: u64 = 200_000;
 #[derive(Clone)]
 pub(super) struct Memory {
     values: Cache<String, Entry>,
-    windows: Cache<String, Arc<Mutex<Window>>>,
+    windows: Cache<String, Counting>,
 }
 
 #[derive(Clone)]
 struct Entry {
     value: Bytes,
     end: Instant,
+}
+
+/// Calls of one key, kept for two windows after the last.
+#[derive(Clone)]
+struct Counting {
+    window: Duration,
+    state: Arc<Mutex<Window>>,
 }
 
 struct Window {
@@ -49,16 +56,38 @@ impl Expiry<String, Entry> for ByEntry {
     }
 }
 
+struct ByWindow;
+
+impl Expiry<String, Counting> for ByWindow {
+    fn expire_after_create(&self, _: &String, counting: &Counting, _: Instant) -> Option<Duration> {
+        Some(counting.window.saturating_mul(2))
+    }
+
+    fn expire_after_read(
+        &self,
+        _: &String,
+        counting: &Counting,
+        _: Instant,
+        _: Option<Duration>,
+        _: Instant,
+    ) -> Option<Duration> {
+        Some(counting.window.saturating_mul(2))
+    }
+}
+
 impl Memory {
     pub(super) fn new() -> Self {
         Self {
             values: Cache::builder()
                 .max_capacity(CAPACITY)
+                // The usual policy would turn newcomers away when many keys come once each.
+                .eviction_policy(EvictionPolicy::lru())
                 .expire_after(ByEntry)
                 .build(),
             windows: Cache::builder()
                 .max_capacity(CAPACITY)
-                .time_to_idle(Duration::from_secs(7200))
+                .eviction_policy(EvictionPolicy::lru())
+                .expire_after(ByWindow)
                 .build(),
         }
     }
@@ -120,20 +149,21 @@ impl Memory {
     }
 
     pub(super) async fn allow(&self, key: &str, limit: u32, window: Duration) -> Decision {
-        let fresh = || {
-            Arc::new(Mutex::new(Window {
+        let fresh = || Counting {
+            window,
+            state: Arc::new(Mutex::new(Window {
                 start: Instant::now(),
                 current: 0,
                 previous: 0,
-            }))
+            })),
         };
-        let entry = self
+        let counting = self
             .windows
             .entry(key.to_owned())
             .or_insert_with(async { fresh() })
             .await
             .into_value();
-        let mut state = entry.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = counting.state.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = state.start.elapsed();
         if elapsed >= window * 2 {
             *state = Window {

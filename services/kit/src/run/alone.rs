@@ -110,7 +110,10 @@ impl Process {
         let started = suite.add(self.name, self.migrator, settings, build).await?;
         let outcome = match command {
             Command::DeadLetters(command) => letters(command, &started).await,
-            Command::Serve | Command::Migrate => self.serve(&common, &started).await,
+            Command::Serve | Command::Migrate => {
+                suite.start_relays();
+                self.serve(&common, &started).await
+            }
         };
         suite.shutdown().await;
         outcome

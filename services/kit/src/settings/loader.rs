@@ -155,11 +155,15 @@ impl Loader {
         {
             return Some(Kind::File);
         }
-        let (parent, _) = key.rsplit_once('.')?;
-        find(&self.defaults, parent)?
-            .as_table()
-            .is_some_and(Table::is_empty)
-            .then_some(Kind::Value)
+        let (parent, name) = key.rsplit_once('.')?;
+        if !find(&self.defaults, parent)?.as_table().is_some_and(Table::is_empty) {
+            return None;
+        }
+        Some(if name.ends_with("_file") {
+            Kind::File
+        } else {
+            Kind::Value
+        })
     }
 }
 

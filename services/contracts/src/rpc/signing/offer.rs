@@ -9,7 +9,7 @@ use qihang_proto::{
         Agreement as Answer, AmendAgreementRequest, CreateOfferRequest, EditOfferRequest,
         ReofferAgreementRequest, SendOfferRequest, UpdateOfferRequest,
     },
-    identity::v1::FindStudentRequest,
+    identity::v1::{DirectoryEmployer, DirectorySchool, DirectoryStudent, FindStudentRequest},
 };
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime, Time, UtcOffset};
@@ -76,40 +76,7 @@ async fn draft_new(
     )
     .await?;
     let school = peers::school(&app.ctx, &student.school_code).await?;
-    let agreement_id = app.ctx.ids.new_id();
-    let levels = u8::try_from(school.review_levels.clamp(1, 2)).unwrap_or(1);
-    let now = app.ctx.clock.now();
-    let record = Record {
-        rules: Agreement::draft(
-            agreement_id,
-            levels,
-            terms.accepts_archive,
-            terms.accepts_household,
-        ),
-        version: 1,
-        student_id: student.id.parse().map_err(|_| Error::StudentNotFound)?,
-        employer_id,
-        school_code: student.school_code.clone(),
-        department: student.department.clone(),
-        cohort: i32::try_from(student.cohort).unwrap_or_default(),
-        student_sealed: party::seal(&app.sealer, agreement_id, &party::Student::from(student))?,
-        employer: serde_json::to_value(party::Employer::from(employer)).map_err(Error::Json)?,
-        school: serde_json::to_value(party::School::from(school)).map_err(Error::Json)?,
-        archive: None,
-        household: None,
-        serial: None,
-        verify_code: None,
-        file_id: None,
-        document_sha256: None,
-        reason: String::new(),
-        cancel_reason: String::new(),
-        supersedes_id: None,
-        uncounted: false,
-        effective_time: None,
-        waiting_since: now,
-        create_time: now,
-        update_time: now,
-    };
+    let record = first(app, employer_id, employer, student, school, &terms)?;
     let mut transaction = app.ctx.pool.begin().await?;
     let claim = idempotency::claim(
         &mut transaction,
@@ -137,6 +104,46 @@ async fn draft_new(
     ticket.save(&mut transaction, &answer).await?;
     transaction.commit().await?;
     Ok(answer)
+}
+
+/// The record of a new draft, with copies of the parties as identity knows them.
+fn first(
+    app: &App,
+    employer_id: Uuid,
+    employer: DirectoryEmployer,
+    student: DirectoryStudent,
+    school: DirectorySchool,
+    terms: &Terms,
+) -> Result<Record, Error> {
+    let id = app.ctx.ids.new_id();
+    let levels = u8::try_from(school.review_levels.clamp(1, 2)).unwrap_or(1);
+    let now = app.ctx.clock.now();
+    Ok(Record {
+        rules: Agreement::draft(id, levels, terms.accepts_archive, terms.accepts_household),
+        version: 1,
+        student_id: student.id.parse().map_err(|_| Error::StudentNotFound)?,
+        employer_id,
+        school_code: student.school_code.clone(),
+        department: student.department.clone(),
+        cohort: i32::try_from(student.cohort).unwrap_or_default(),
+        student_sealed: party::seal(&app.sealer, id, &party::Student::from(student))?,
+        employer: serde_json::to_value(party::Employer::from(employer)).map_err(Error::Json)?,
+        school: serde_json::to_value(party::School::from(school)).map_err(Error::Json)?,
+        archive: None,
+        household: None,
+        serial: None,
+        verify_code: None,
+        file_id: None,
+        document_sha256: None,
+        reason: String::new(),
+        cancel_reason: String::new(),
+        supersedes_id: None,
+        uncounted: false,
+        effective_time: None,
+        waiting_since: now,
+        create_time: now,
+        update_time: now,
+    })
 }
 
 /// Writes a new draft with its first revision and first step.
