@@ -83,7 +83,7 @@ fn every_call_says_who_may_call_it_and_has_a_route_unless_it_is_for_services() {
             .unwrap_or_else(|| panic!("{name} has no access option"));
         let (roles, anonymous) = (roles(&access), flag(&access, "anonymous"));
         assert!(
-            anonymous != !roles.is_empty(),
+            anonymous == roles.is_empty(),
             "{name}: roles or anonymous, one of them"
         );
         let internal = roles == [SERVICE];

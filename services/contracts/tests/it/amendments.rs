@@ -95,6 +95,7 @@ async fn a_refused_a_forgotten_and_a_withdrawn_amendment_leave_what_both_signed(
     let three = client.amend_agreement(amend(&back)).await.unwrap().into_inner();
     let token = suite.reads(&student, &three).await;
     suite.service.advance(Duration::hours(73)).await;
+    let mut as_student = suite.signing(&student.principal);
     let status = as_student
         .confirm_amendment(confirm(&three, &token))
         .await

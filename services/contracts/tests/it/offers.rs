@@ -136,7 +136,7 @@ async fn an_edit_voids_what_was_read_and_shows_what_changed() {
     };
     let compared = as_student.compare_revisions(compared).await.unwrap().into_inner();
     assert_eq!((compared.from, compared.to, compared.changes.len()), (1, 2, 1));
-    assert_eq!(compared.changes[0].label, "转正月薪");
+    assert_eq!(compared.changes[0].label, "转正月薪（元）");
 }
 
 #[tokio::test]
@@ -164,6 +164,7 @@ async fn withdrawn_declined_and_expired_offers_are_over() {
     let token = suite.reads(&student, &sent).await;
     suite.service.advance(Duration::days(9)).await;
     // The clock decides, not the sweep.
+    let mut as_student = suite.signing(&student.principal);
     let status = as_student.accept_offer(accept(&sent, &token)).await.unwrap_err();
     assert_eq!(reason(&status), "OFFER_EXPIRED");
     suite.service.run_tasks().await;
@@ -219,6 +220,7 @@ async fn an_open_offer_shuts_out_the_next_until_its_time_is_over() {
     assert_eq!(reason(&status), "OFFER_OPEN");
     // No sweep has come by, and yet the next one may go out.
     suite.service.advance(Duration::days(9)).await;
+    let mut client = suite.signing(&employer);
     client.send_offer(send(&second)).await.unwrap();
     assert_eq!(
         suite.seen(&employer, &first).await.state(),

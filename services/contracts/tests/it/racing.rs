@@ -143,6 +143,7 @@ async fn an_acceptance_against_the_expiry_leaves_one_of_the_two() {
         let (accepted, ()) = tokio::join!(accepting, expiring);
         let events = suite.events(&employer, &offer).await;
         let state = suite.seen(&employer, &offer).await.state();
+        eprintln!("RACE expiry accepted={}", accepted.is_ok());
         match accepted {
             Ok(_) => {
                 signed += 1;
@@ -186,6 +187,7 @@ async fn an_acceptance_against_an_edit_never_signs_what_was_not_read() {
             two.edit_offer(edits)
         );
         let now = suite.seen(&student.principal, &offer).await;
+        eprintln!("RACE edit accepted={}", accepted.is_ok());
         match (accepted, edited) {
             (Ok(_), Err(late)) => {
                 assert_eq!(reason(&late), "INVALID_TRANSITION");
@@ -231,6 +233,7 @@ async fn an_amendment_against_the_approval_never_approves_what_is_not_signed() {
             two.approve_agreement(approves).await
         });
         let now = suite.seen(&employer, &accepted).await;
+        eprintln!("RACE amend amended={}", amended.is_ok());
         let expected = match (&amended, &approved) {
             (Ok(_), Err(late)) => {
                 assert_eq!(reason(late), "INVALID_TRANSITION");
@@ -258,6 +261,7 @@ async fn of_two_reviewers_at_once_one_decides() {
             one.approve_agreement(approve(&accepted)),
             two.reject_agreement(reject(&accepted))
         );
+        eprintln!("RACE reviewers approved={}", approved.is_ok());
         assert_ne!(approved.is_ok(), rejected.is_ok());
         let late = approved.as_ref().err().or(rejected.as_ref().err()).unwrap();
         assert_eq!(reason(late), "VERSION_CONFLICT");

@@ -48,7 +48,14 @@ pub struct Amqp(Arc<Inner>);
 
 struct Inner {
     url: String,
-    publisher: Mutex<Option<(Connection, Channel)>>,
+    publisher: Mutex<Publisher>,
+}
+
+/// The connection that all publications share, and how many there were before it.
+#[derive(Default)]
+struct Publisher {
+    generation: u64,
+    open: Option<(Connection, Channel)>,
 }
 
 impl Amqp {
@@ -57,14 +64,12 @@ impl Amqp {
     pub fn new(url: &str) -> Self {
         Self(Arc::new(Inner {
             url: url.to_owned(),
-            publisher: Mutex::new(None),
+            publisher: Mutex::default(),
         }))
     }
 
     pub(super) async fn publish(&self, service: &str, delivery: &Delivery) -> Outcome {
-        // A broker that blocks its publishers confirms nothing and says nothing.
-        let outcome = tokio::time::timeout(TIMEOUT, self.try_publish(service, delivery)).await;
-        match outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("no confirmation in time"))) {
+        match self.try_publish(service, delivery).await {
             Ok(true) => Outcome::Done,
             Ok(false) => Outcome::Later,
             Err(error) => {
@@ -75,35 +80,41 @@ impl Amqp {
     }
 
     async fn try_publish(&self, service: &str, delivery: &Delivery) -> anyhow::Result<bool> {
-        let channel = self.channel().await?;
-        // A message that no queue wants is confirmed too: nobody cares for it yet.
-        let confirm = channel
-            .basic_publish(
-                EXCHANGE.into(),
-                delivery.key.as_str().into(),
-                BasicPublishOptions::default(),
-                &delivery.payload,
-                properties(service, delivery),
-            )
-            .await?
-            .await?;
-        Ok(matches!(confirm, Confirmation::Ack(_)))
+        let late = |_| anyhow::anyhow!("RabbitMQ does not answer");
+        let (generation, channel) = tokio::time::timeout(TIMEOUT, self.channel())
+            .await
+            .map_err(late)??;
+        // A broker that blocks its publishers confirms nothing and says nothing.
+        let confirm = tokio::time::timeout(TIMEOUT, confirmed(&channel, service, delivery)).await;
+        match confirm.map_err(late).and_then(|confirm| Ok(confirm?)) {
+            Ok(confirm) => Ok(matches!(confirm, Confirmation::Ack(_))),
+            Err(error) => {
+                self.forget(generation).await;
+                Err(error)
+            }
+        }
     }
 
-    async fn channel(&self) -> anyhow::Result<Channel> {
+    async fn channel(&self) -> anyhow::Result<(u64, Channel)> {
         let mut publisher = self.0.publisher.lock().await;
-        if let Some((_, channel)) = publisher
-            .as_ref()
-            .filter(|(_, channel)| channel.status().connected())
-        {
-            return Ok(channel.clone());
+        if let Some(open) = publisher.open.as_ref().filter(|open| open.1.status().connected()) {
+            return Ok((publisher.generation, open.1.clone()));
         }
         let connection = self.connect().await?;
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         declare_exchanges(&channel).await?;
-        *publisher = Some((connection, channel.clone()));
-        Ok(channel)
+        publisher.generation += 1;
+        publisher.open = Some((connection, channel.clone()));
+        Ok((publisher.generation, channel))
+    }
+
+    /// Lets a broken connection go, unless another publication has replaced it already.
+    async fn forget(&self, generation: u64) {
+        let mut publisher = self.0.publisher.lock().await;
+        if publisher.generation == generation {
+            publisher.open = None;
+        }
     }
 
     async fn connect(&self) -> anyhow::Result<Connection> {
@@ -162,6 +173,20 @@ impl Amqp {
         drop(connection.close(200, "done".into()).await);
         result
     }
+}
+
+/// Publishes and waits for the confirmation. A message that no queue wants is confirmed too: nobody cares for it yet.
+async fn confirmed(channel: &Channel, service: &str, delivery: &Delivery) -> lapin::Result<Confirmation> {
+    channel
+        .basic_publish(
+            EXCHANGE.into(),
+            delivery.key.as_str().into(),
+            BasicPublishOptions::default(),
+            &delivery.payload,
+            properties(service, delivery),
+        )
+        .await?
+        .await
 }
 
 /// Workers of one reader.

@@ -156,7 +156,10 @@ impl Loader {
             return Some(Kind::File);
         }
         let (parent, name) = key.rsplit_once('.')?;
-        if !find(&self.defaults, parent)?.as_table().is_some_and(Table::is_empty) {
+        if !find(&self.defaults, parent)?
+            .as_table()
+            .is_some_and(Table::is_empty)
+        {
             return None;
         }
         Some(if name.ends_with("_file") {

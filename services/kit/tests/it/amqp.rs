@@ -100,6 +100,64 @@ async fn messages_come_through_in_order_once_and_refused_ones_are_kept() {
     delete(&queues).await;
 }
 
+/// Carries bytes to RabbitMQ and back until told to cut every line.
+async fn wire(cut: tokio::sync::watch::Receiver<u32>) -> String {
+    let url = setting("QIHANG_TEST_AMQP_URL");
+    let (before, after) = url.split_once('@').unwrap();
+    let (target, path) = after.split_once('/').unwrap();
+    let target = target.to_owned();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (target, mut cut) = (target.clone(), cut.clone());
+            cut.mark_unchanged();
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(target).await.unwrap();
+                tokio::select! {
+                    _ = cut.changed() => {}
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                }
+            });
+        }
+    });
+    format!("{before}@{address}/{path}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_line_loses_nothing_and_doubles_nothing() {
+    let db = ground().await;
+    let (cut, lines) = tokio::sync::watch::channel(0);
+    let bus = Bus::open(&wire(lines).await).unwrap();
+    let (service, stop) = (name(), CancellationToken::new());
+    let subscription = subscribed(service, &db.pool, notes("steady"));
+    let queue = subscription.queue();
+    let reader = bus.subscribe(subscription, &stop).unwrap();
+    assert!(bus.healthy().await);
+    // The queue must stand before the first message, or it has nowhere to go.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let aggregates: Vec<Uuid> = (0..4).map(|_| Ids::random().new_id()).collect();
+    let relay = relay(&db, bus);
+    for number in 0..6 {
+        for aggregate in &aggregates {
+            publish(&db.pool, *aggregate, number).await;
+        }
+        if number % 2 == 1 {
+            cut.send_modify(|times| *times += 1);
+        }
+        relay.run_once().await.unwrap();
+    }
+    until(async || {
+        relay.run_once().await.unwrap();
+        noted(&db.pool, "steady").await == 24
+    })
+    .await;
+    in_order(&written(&db.pool, "steady").await, &aggregates, 6);
+    stop.cancel();
+    reader.await.unwrap();
+    delete(&[queue]).await;
+}
+
 #[tokio::test]
 async fn without_a_broker_messages_wait_in_the_outbox() {
     let db = ground().await;

@@ -302,3 +302,40 @@ async fn replicas_that_start_at_once_migrate_once() {
     assert_eq!(waiting(&pools[1]).await, 1);
     assert_eq!(waiting(&db.pool).await, 0, "schemas are apart");
 }
+
+/// Panics at its first message and acts on all others.
+struct Clumsy(AtomicBool, Notes);
+
+#[async_trait]
+impl Consumer for Clumsy {
+    fn name(&self) -> &'static str {
+        self.1.name
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        self.1.keys()
+    }
+
+    async fn consume(&self, conn: &mut PgConnection, delivery: &Delivery) -> Result<(), ConsumeError> {
+        assert!(self.0.swap(true, Ordering::SeqCst), "the first time");
+        self.1.consume(conn, delivery).await
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_tried_again_and_ends_nothing() {
+    let db = ground().await;
+    let bus = Local::default();
+    bus.add(Subscription {
+        service: "kit_ground",
+        consumer: Arc::new(Clumsy(AtomicBool::new(false), notes("clumsy"))),
+        pool: db.pool.clone(),
+    });
+    publish(&db.pool, Uuid::nil(), 0).await;
+    publish(&db.pool, Uuid::nil(), 1).await;
+    let relay = relay(&db, Bus::Local(bus));
+    while waiting(&db.pool).await > 0 {
+        relay.run_once().await.unwrap();
+    }
+    in_order(&written(&db.pool, "clumsy").await, &[Uuid::nil()], 2);
+}

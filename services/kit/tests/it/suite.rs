@@ -80,6 +80,7 @@ async fn services_of_one_process_call_each_other_and_hear_each_other() {
         .await
         .unwrap();
     assert!(started.ready()().await);
+    suite.start_relays();
     let channels = suite.channels("listener", &settings().common).unwrap();
     let mut client = DirectoryServiceClient::new(channels.get("identity"));
     let request = BatchGetStudentsRequest {

@@ -23,6 +23,7 @@ struct Work {
     most: Arc<AtomicUsize>,
     runs: Arc<AtomicUsize>,
     fails: bool,
+    panics: bool,
 }
 
 #[async_trait]
@@ -41,6 +42,7 @@ impl Task for Work {
         tokio::time::sleep(Duration::from_millis(20)).await;
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         self.runs.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics, "clumsy");
         anyhow::ensure!(!self.fails, "no luck");
         Ok(false)
     }
@@ -83,11 +85,20 @@ async fn of_several_replicas_one_works() {
 
 #[tokio::test]
 async fn a_failure_ends_neither_the_task_nor_the_lease_for_ever() {
-    let db = TestDb::new("kit_ground", &MIGRATOR).await;
-    let work = Work {
+    let fails = Work {
         fails: true,
         ..Work::default()
     };
+    let panics = Work {
+        panics: true,
+        ..Work::default()
+    };
+    goes_on(fails).await;
+    goes_on(panics).await;
+}
+
+async fn goes_on(work: Work) {
+    let db = TestDb::new("kit_ground", &MIGRATOR).await;
     let stop = CancellationToken::new();
     let running = spawn(
         "kit_ground",

@@ -1,0 +1,329 @@
+//! Amendments, cancellations, reviews and papers.
+
+use qihang_kit::testing;
+use qihang_proto::contracts::v1::*;
+use time::Duration;
+use tonic::Code;
+
+use super::{CONFLICT, TRANSITION, refused, stands};
+use crate::{
+    neighbours::{DEPARTMENT, SCHOOL, TWO_LEVELS},
+    suite::{Suite, accept, amend, approve, bare, because, edit, offer, office, reject, send},
+};
+
+#[tokio::test]
+async fn what_an_effective_agreement_does_not_allow() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let accepted = suite.accepted(&employer, &student).await;
+    let office = office();
+    let approved = suite.reviews(&office).approve_agreement(approve(&accepted)).await;
+    let a = approved.unwrap().into_inner();
+    let (mut company, mut me) = (suite.signing(&employer), suite.signing(&student.principal));
+    let mut school = suite.reviews(&office);
+    let s = &suite;
+    let update = UpdateOfferRequest {
+        id: a.id.clone(),
+        terms: amend(&a).terms,
+        ..Default::default()
+    };
+    let confirm = ConfirmAmendmentRequest {
+        id: a.id.clone(),
+        revision: 1,
+        read_token: "x".to_owned(),
+        ..Default::default()
+    };
+    let read = CreateReadTokenRequest {
+        id: a.id.clone(),
+        revision: 1,
+    };
+    let again = ReofferAgreementRequest {
+        id: a.id.clone(),
+        request_id: String::new(),
+    };
+    let told = [
+        refused(s, company.update_offer(update), CONFLICT, TRANSITION).await,
+        refused(s, company.send_offer(send(&a)), CONFLICT, TRANSITION).await,
+        refused(s, company.edit_offer(edit(&a, 7900)), CONFLICT, TRANSITION).await,
+        refused(s, company.withdraw_offer(because(&a)), CONFLICT, TRANSITION).await,
+        refused(s, company.reoffer_agreement(again), CONFLICT, TRANSITION).await,
+        refused(s, company.amend_agreement(amend(&a)), CONFLICT, TRANSITION).await,
+        refused(s, company.take_back_amendment(bare(&a)), CONFLICT, TRANSITION).await,
+        refused(s, company.request_cancel(because(&a)), CONFLICT, TRANSITION).await,
+        refused(s, me.open_offer(bare(&a)), CONFLICT, TRANSITION).await,
+        refused(s, me.create_read_token(read), CONFLICT, TRANSITION).await,
+        refused(s, me.accept_offer(accept(&a, "x")), CONFLICT, TRANSITION).await,
+        refused(s, me.decline_offer(because(&a)), CONFLICT, TRANSITION).await,
+        refused(s, me.confirm_amendment(confirm), CONFLICT, TRANSITION).await,
+        refused(s, me.refuse_amendment(because(&a)), CONFLICT, TRANSITION).await,
+        refused(s, me.agree_cancel(bare(&a)), CONFLICT, TRANSITION).await,
+        refused(s, me.withdraw_cancel(bare(&a)), CONFLICT, TRANSITION).await,
+        refused(s, school.claim_review(bare(&a)), CONFLICT, TRANSITION).await,
+        refused(s, school.release_review(bare(&a)), CONFLICT, TRANSITION).await,
+        refused(s, school.approve_agreement(approve(&a)), CONFLICT, TRANSITION).await,
+        refused(s, school.reject_agreement(reject(&a)), CONFLICT, TRANSITION).await,
+    ];
+    for status in &told {
+        assert_eq!(stands(status), "EFFECTIVE");
+    }
+}
+
+#[tokio::test]
+async fn a_review_belongs_to_its_level_its_reviewer_and_its_revision() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(TWO_LEVELS).await);
+    let a = suite.accepted(&employer, &student).await;
+    let school = testing::school_staff(TWO_LEVELS);
+    let (one, other) = (
+        testing::department_staff(TWO_LEVELS, DEPARTMENT),
+        testing::department_staff(TWO_LEVELS, DEPARTMENT),
+    );
+    let s = &suite;
+    refused(
+        s,
+        suite.reviews(&school).approve_agreement(approve(&a)),
+        CONFLICT,
+        "NOT_YOUR_LEVEL",
+    )
+    .await;
+    refused(
+        s,
+        suite.reviews(&school).reject_agreement(reject(&a)),
+        CONFLICT,
+        "NOT_YOUR_LEVEL",
+    )
+    .await;
+    let claimed = suite
+        .reviews(&one)
+        .claim_review(bare(&a))
+        .await
+        .unwrap()
+        .into_inner();
+    let mut late = suite.reviews(&other);
+    refused(
+        s,
+        late.approve_agreement(approve(&claimed)),
+        CONFLICT,
+        "CLAIMED_BY_OTHER",
+    )
+    .await;
+    refused(
+        s,
+        late.reject_agreement(reject(&claimed)),
+        CONFLICT,
+        "CLAIMED_BY_OTHER",
+    )
+    .await;
+    refused(s, late.claim_review(bare(&claimed)), CONFLICT, "CLAIMED_BY_OTHER").await;
+    refused(
+        s,
+        late.release_review(bare(&claimed)),
+        CONFLICT,
+        "CLAIMED_BY_OTHER",
+    )
+    .await;
+    let unseen = ApproveAgreementRequest {
+        revision: 2,
+        ..approve(&claimed)
+    };
+    refused(
+        s,
+        suite.reviews(&one).approve_agreement(unseen),
+        Code::Aborted,
+        "REVISION_CHANGED",
+    )
+    .await;
+    let stale = approve(&a);
+    refused(
+        s,
+        suite.reviews(&one).approve_agreement(stale),
+        Code::Aborted,
+        "VERSION_CONFLICT",
+    )
+    .await;
+    let passed = suite
+        .reviews(&one)
+        .approve_agreement(approve(&claimed))
+        .await
+        .unwrap()
+        .into_inner();
+    refused(
+        s,
+        suite.reviews(&one).approve_agreement(approve(&passed)),
+        CONFLICT,
+        "NOT_YOUR_LEVEL",
+    )
+    .await;
+    let wordless = RejectAgreementRequest {
+        reason: "不".to_owned(),
+        ..reject(&passed)
+    };
+    let code = Code::InvalidArgument;
+    refused(
+        s,
+        suite.reviews(&school).reject_agreement(wordless),
+        code,
+        "VALIDATION_FAILED",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_amendment_waits_for_nobody_but_the_student_and_not_for_ever() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let a = suite.accepted(&employer, &student).await;
+    let office = office();
+    let claimed = suite
+        .reviews(&office)
+        .claim_review(bare(&a))
+        .await
+        .unwrap()
+        .into_inner();
+    let s = &suite;
+    let in_hand = suite
+        .signing(&employer)
+        .amend_agreement(amend(&claimed))
+        .await
+        .map(|_| ())
+        .unwrap_err();
+    assert_eq!(crate::suite::reason(&in_hand), "REVIEW_CLAIMED");
+    let freed = suite
+        .reviews(&office)
+        .release_review(bare(&claimed))
+        .await
+        .unwrap()
+        .into_inner();
+    let mut clerk = employer.clone();
+    clerk.employer_role = Some("HR".to_owned());
+    let denied = Code::PermissionDenied;
+    refused(
+        s,
+        suite.signing(&clerk).amend_agreement(amend(&freed)),
+        denied,
+        "MEMBER_MAY_NOT_SIGN",
+    )
+    .await;
+    let amended = suite.amended(&employer, &freed).await;
+    for revision in [1, 2] {
+        let call = ApproveAgreementRequest {
+            revision,
+            ..approve(&amended)
+        };
+        let status = refused(
+            s,
+            suite.reviews(&office).approve_agreement(call),
+            CONFLICT,
+            TRANSITION,
+        )
+        .await;
+        assert_eq!(stands(&status), "AMEND_PENDING_STUDENT");
+    }
+    suite.service.advance(Duration::hours(72)).await;
+    let token = suite.reads(&student, &amended).await;
+    suite.service.advance(Duration::seconds(16)).await;
+    let confirm = ConfirmAmendmentRequest {
+        id: amended.id.clone(),
+        revision: amended.revision,
+        read_token: token,
+        ..Default::default()
+    };
+    let mut me = suite.signing(&student.principal);
+    refused(s, me.confirm_amendment(confirm), CONFLICT, "AMENDMENT_EXPIRED").await;
+    refused(
+        s,
+        me.refuse_amendment(because(&amended)),
+        CONFLICT,
+        "AMENDMENT_EXPIRED",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_wish_to_cancel_needs_the_other_party() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let sent = suite.sent(&suite.employer(), &student).await;
+    let a = suite.accepted(&employer, &student).await;
+    let (mut company, mut me) = (suite.signing(&employer), suite.signing(&student.principal));
+    let s = &suite;
+    let status = refused(s, me.request_cancel(because(&sent)), CONFLICT, TRANSITION).await;
+    assert_eq!(stands(&status), "PENDING_STUDENT");
+    refused(s, me.agree_cancel(bare(&a)), CONFLICT, "CANCEL_NONE").await;
+    refused(s, me.withdraw_cancel(bare(&a)), CONFLICT, "CANCEL_NONE").await;
+    let asked = me.request_cancel(because(&a)).await.unwrap().into_inner();
+    refused(s, me.agree_cancel(bare(&asked)), CONFLICT, "NOT_YOUR_TURN").await;
+    refused(s, me.request_cancel(because(&asked)), CONFLICT, "CANCEL_OPEN").await;
+    refused(
+        s,
+        company.request_cancel(because(&asked)),
+        CONFLICT,
+        "CANCEL_OPEN",
+    )
+    .await;
+    suite.service.advance(Duration::hours(73)).await;
+    let mut company = suite.signing(&employer);
+    refused(s, company.agree_cancel(bare(&asked)), CONFLICT, "CANCEL_NONE").await;
+}
+
+#[tokio::test]
+async fn papers_are_refused_before_they_are_papers() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let draft = suite
+        .signing(&employer)
+        .create_offer(offer(&student))
+        .await
+        .unwrap()
+        .into_inner();
+    let paper = |id: &str| DownloadAgreementRequest { id: id.to_owned() };
+    let s = &suite;
+    let mut client = suite.signing(&employer);
+    refused(
+        s,
+        client.download_agreement(paper(&draft.id)),
+        CONFLICT,
+        "NO_DOCUMENT",
+    )
+    .await;
+    let a = suite.accepted(&employer, &student).await;
+    suite.documents.away(true);
+    let mut client = suite.signing(&employer);
+    let away = Code::Unavailable;
+    refused(
+        s,
+        client.download_agreement(paper(&a.id)),
+        away,
+        "PEER_UNAVAILABLE",
+    )
+    .await;
+    suite.documents.away(false);
+    suite
+        .reviews(&office())
+        .approve_agreement(approve(&a))
+        .await
+        .unwrap();
+    refused(
+        s,
+        client.download_agreement(paper(&a.id)),
+        CONFLICT,
+        "DOCUMENT_NOT_READY",
+    )
+    .await;
+    let wrong = VerifySerialRequest {
+        serial: a.serial.clone(),
+        code: "AAAAAAAA".to_owned(),
+    };
+    let unknown = VerifySerialRequest {
+        serial: "QH2026-10213-22222222X".to_owned(),
+        code: a.verify_code,
+    };
+    let mut anybody = suite.anybody();
+    let one = refused(s, anybody.verify_serial(wrong), Code::NotFound, "NOT_VERIFIED").await;
+    let two = refused(s, anybody.verify_serial(unknown), Code::NotFound, "NOT_VERIFIED").await;
+    assert_eq!(
+        one.message(),
+        two.message(),
+        "a wrong code tells nothing of the serial"
+    );
+}
