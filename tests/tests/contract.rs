@@ -7,13 +7,14 @@ use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, MessageDescriptor, Met
 use qihang_proto::POOL;
 
 /// Commands that may be repeated without a request id, and why.
-const REPEATABLE: [(&str, &str); 4] = [
+const REPEATABLE: [(&str, &str); 5] = [
     (
         "CreateReadToken",
         "a second token does no harm: each is good for the same revision alone",
     ),
     ("RevokeOtherSessions", "what is ended stays ended"),
     ("ClaimReview", "claiming again extends the claim"),
+    ("UpdateOriginWindow", "both ends are set: twice is once"),
     ("ReleaseReview", "what is given back stays given back"),
 ];
 

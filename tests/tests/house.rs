@@ -124,18 +124,20 @@ fn domains_are_pure() {
 
 #[test]
 fn files_are_short_and_nothing_is_called_mod_rs() {
+    let mut faults = Vec::new();
     for path in files(
         &root(),
         &with_extension(&["rs", "ts", "tsx", "proto", "sql", "typ"]),
     ) {
         let lines = fs::read_to_string(&path).expect("text").lines().count();
-        assert!(
-            lines <= LINES,
-            "{} has {lines} lines, more than {LINES}",
-            path.display()
-        );
-        assert_ne!(path.file_name().expect("a name"), "mod.rs", "{}", path.display());
+        if lines > LINES {
+            faults.push(format!("{} has {lines} lines, more than {LINES}", path.display()));
+        }
+        if path.file_name().is_some_and(|name| name == "mod.rs") {
+            faults.push(format!("{}: name it like its folder, beside it", path.display()));
+        }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]
@@ -160,37 +162,38 @@ fn paths_named_in_texts_exist() {
     let quoted = Regex::new(r"`([^`\s]+)`").expect("a pattern");
     let linked = Regex::new(r"\]\(([^)#\s]+)(?:#[^)]*)?\)").expect("a pattern");
     let root = root();
-    let tops: BTreeSet<String> = fs::read_dir(&root)
-        .expect("the workspace")
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    let made = ["target", ".qihang", ".git", ".sqlx"];
+    let mut faults = Vec::new();
     for text in files(&root, &with_extension(&["md"])) {
         let words = fs::read_to_string(&text).expect("text");
         let folder = text.parent().expect("a folder");
         for found in linked.captures_iter(&words) {
             let link = &found[1];
-            assert!(
-                link.contains("://") || folder.join(link).exists(),
-                "{} links to {link}",
-                text.display()
-            );
+            if !link.contains("://") && !folder.join(link).exists() {
+                faults.push(format!("{} links to {link}", text.display()));
+            }
         }
         for found in quoted.captures_iter(&words) {
             let path = found[1].trim_end_matches(['.', ',', ';', '/']);
-            let first = path.split('/').next().unwrap_or_default();
-            let pattern = path.contains(['<', '*', '…', '{', '(']);
-            if pattern || made.contains(&first) || !path.contains('/') || !tops.contains(first) {
-                continue;
+            if is_ours(&root, path) && !exists(&root, folder, path) {
+                faults.push(format!("{} names {path}", text.display()));
             }
-            assert!(
-                root.join(path).exists() || folder.join(path).exists(),
-                "{} names {path}, which is not there",
-                text.display()
-            );
         }
     }
+    assert!(faults.is_empty(), "not there:\n{}", faults.join("\n"));
+}
+
+/// Whether a word means a path of this repository, rather than a route, a media type or something that is made.
+fn is_ours(root: &Path, word: &str) -> bool {
+    let first = word.split('/').next().unwrap_or_default();
+    let made = ["", "target", ".qihang", ".git", ".sqlx"].contains(&first);
+    let pattern = word.contains(['<', '*', '…', '{', '(']);
+    word.contains('/') && !made && !pattern && root.join(first).exists()
+}
+
+/// In the repository, beside the text, or as a room that services have.
+fn exists(root: &Path, folder: &Path, path: &str) -> bool {
+    let room = |service: &str| root.join("services").join(service).join(path).exists();
+    root.join(path).exists() || folder.join(path).exists() || SERVICES.iter().any(|service| room(service))
 }
 
 #[test]

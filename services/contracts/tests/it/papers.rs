@@ -1,6 +1,7 @@
 //! The document: drawn before the decision, sealed after it, and verified by anybody.
 
 use prost_types::value::Kind;
+use qihang_kit::auth::Principal;
 use qihang_proto::{common::v1::HttpBody, contracts::v1::*, documents::v1::RenderFormat};
 use tonic::Status;
 
@@ -36,35 +37,38 @@ async fn verify_file(suite: &Suite, file: &[u8]) -> Result<Verification, Status>
     reply.map(tonic::Response::into_inner)
 }
 
-#[tokio::test]
-async fn a_sealed_document_is_issued_once_and_verified() {
-    let suite = Suite::start().await;
-    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
-    let accepted = suite.accepted(&employer, &student).await;
+/// An agreement that the school has approved, before its document is made.
+async fn approved(suite: &Suite) -> (Principal, Agreement) {
+    let student = suite.student(SCHOOL).await;
+    let accepted = suite.accepted(&suite.employer(), &student).await;
     let mut reviews = suite.reviews(&office());
-    let approved = reviews
-        .approve_agreement(approve(&accepted))
-        .await
-        .unwrap()
-        .into_inner();
+    let reply = reviews.approve_agreement(approve(&accepted)).await.unwrap();
+    (student.principal, reply.into_inner())
+}
+
+#[tokio::test]
+async fn a_document_is_issued_once_however_often_its_message_comes() {
+    let suite = Suite::start().await;
+    let (student, approved) = approved(&suite).await;
     assert!(!approved.document_ready);
-    let mut client = suite.signing(&student.principal);
+    let mut client = suite.signing(&student);
     let status = client.download_agreement(paper(&approved)).await.unwrap_err();
     assert_eq!(reason(&status), "DOCUMENT_NOT_READY");
 
     // Documents is away at first; the message is tried again, and then delivered once more than needed.
     suite.documents.away(true);
-    let approval = suite.service.published().await;
-    let approval = approval
+    let published = suite.service.published().await;
+    let mut approvals = published
         .iter()
-        .find(|delivery| delivery.key.ends_with(".approved.v1"))
-        .unwrap();
+        .filter(|delivery| delivery.key.ends_with(".approved.v1"));
+    let approval = approvals.next().unwrap();
     suite.service.redeliver(approval).await.unwrap_err();
     suite.documents.away(false);
     suite.service.relay_until_idle().await;
     suite.service.redeliver(approval).await.unwrap();
     let asked = suite.documents.issued();
     assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].request_id, approval.id.to_string());
     assert_eq!(asked[0].owner, format!("contracts.agreement/{}", approved.id));
     assert_eq!(asked[0].watermark, "");
     let data = &asked[0].data.as_ref().unwrap().fields;
@@ -75,28 +79,25 @@ async fn a_sealed_document_is_issued_once_and_verified() {
         panic!("no list")
     };
     assert_eq!(signatures.values.len(), 3, "employer, student, school");
+    let events = suite.events(&student, &approved).await;
+    assert_eq!(events.last().unwrap(), "seal");
+}
 
-    let sealed = suite.seen(&student.principal, &approved).await;
+#[tokio::test]
+async fn a_sealed_document_is_downloaded_and_verified() {
+    let suite = Suite::start().await;
+    let (student, approved) = approved(&suite).await;
+    suite.service.relay_until_idle().await;
+    let sealed = suite.seen(&student, &approved).await;
     assert!(sealed.document_ready);
-    let (head, pdf) = collect(
-        client
-            .download_agreement(paper(&sealed))
-            .await
-            .unwrap()
-            .into_inner(),
-    )
-    .await;
+    let mut client = suite.signing(&student);
+    let pieces = client.download_agreement(paper(&sealed)).await.unwrap();
+    let (head, pdf) = collect(pieces.into_inner()).await;
     assert_eq!(head.content_type, "application/pdf");
     assert_eq!(head.file_name, format!("就业协议书-{}.pdf", sealed.serial));
-    let events = suite.events(&employer, &sealed).await;
-    assert_eq!(events.last().unwrap(), "seal");
 
-    let found = suite
-        .anybody()
-        .verify_serial(by_serial(&sealed))
-        .await
-        .unwrap()
-        .into_inner();
+    let found = suite.anybody().verify_serial(by_serial(&sealed)).await.unwrap();
+    let found = found.into_inner();
     assert!(found.genuine);
     assert_eq!(
         (found.state_text.as_str(), found.student_name.as_str()),

@@ -137,109 +137,99 @@ async fn a_draft_is_its_employers_alone() {
 }
 
 #[tokio::test]
-async fn another_partys_agreement_is_not_found_by_any_call() {
+async fn another_employers_agreement_is_not_found() {
     let suite = Suite::start().await;
-    let agreement = suite
+    let a = suite
         .accepted(&suite.employer(), &suite.student(SCHOOL).await)
         .await;
-    let (a, id) = (&agreement, agreement.id.clone());
     let (code, why) = GONE;
-    let employer = suite.employer();
-    refused(
-        &suite,
-        suite.signing(&employer).amend_agreement(amend(a)),
-        code,
-        why,
-    )
-    .await;
-    refused(
-        &suite,
-        suite.signing(&employer).edit_offer(edit(a, 9000)),
-        code,
-        why,
-    )
-    .await;
-    refused(
-        &suite,
-        suite.signing(&employer).withdraw_offer(because(a)),
-        code,
-        why,
-    )
-    .await;
-    refused(&suite, suite.signing(&employer).send_offer(send(a)), code, why).await;
+    let mut client = suite.signing(&suite.employer());
+    refused(&suite, client.amend_agreement(amend(&a)), code, why).await;
+    refused(&suite, client.edit_offer(edit(&a, 7900)), code, why).await;
+    refused(&suite, client.withdraw_offer(because(&a)), code, why).await;
+    refused(&suite, client.send_offer(send(&a)), code, why).await;
+    refused(&suite, client.take_back_amendment(bare(&a)), code, why).await;
+    refused(&suite, client.request_cancel(because(&a)), code, why).await;
     let again = ReofferAgreementRequest {
-        id: id.clone(),
+        id: a.id.clone(),
         request_id: String::new(),
     };
-    refused(
-        &suite,
-        suite.signing(&employer).reoffer_agreement(again),
-        code,
-        why,
-    )
-    .await;
+    refused(&suite, client.reoffer_agreement(again), code, why).await;
+}
 
-    let student = suite.student(SCHOOL).await.principal;
+#[tokio::test]
+async fn another_students_agreement_is_not_found() {
+    let suite = Suite::start().await;
+    let a = suite.sent(&suite.employer(), &suite.student(SCHOOL).await).await;
+    let (code, why) = GONE;
+    let mut client = suite.signing(&suite.student(SCHOOL).await.principal);
     let read = CreateReadTokenRequest {
-        id: id.clone(),
+        id: a.id.clone(),
         revision: 1,
     };
-    refused(&suite, suite.signing(&student).create_read_token(read), code, why).await;
-    refused(
-        &suite,
-        suite.signing(&student).accept_offer(accept(a, "x")),
-        code,
-        why,
-    )
-    .await;
-    refused(
-        &suite,
-        suite.signing(&student).refuse_amendment(because(a)),
-        code,
-        why,
-    )
-    .await;
+    refused(&suite, client.create_read_token(read), code, why).await;
+    refused(&suite, client.open_offer(bare(&a)), code, why).await;
+    refused(&suite, client.accept_offer(accept(&a, "x")), code, why).await;
+    refused(&suite, client.decline_offer(because(&a)), code, why).await;
+    refused(&suite, client.refuse_amendment(because(&a)), code, why).await;
+    refused(&suite, client.agree_cancel(bare(&a)), code, why).await;
+}
 
+#[tokio::test]
+async fn another_schools_or_departments_agreement_is_not_found() {
+    let suite = Suite::start().await;
+    let a = suite
+        .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+        .await;
+    let (code, why) = GONE;
     for staff in [
         testing::school_staff(TWO_LEVELS),
         testing::department_staff(SCHOOL, "法学院"),
     ] {
-        refused(&suite, suite.reviews(&staff).claim_review(bare(a)), code, why).await;
-        refused(
-            &suite,
-            suite.reviews(&staff).approve_agreement(approve(a)),
-            code,
-            why,
-        )
-        .await;
-        refused(
-            &suite,
-            suite.reviews(&staff).reject_agreement(reject(a)),
-            code,
-            why,
-        )
-        .await;
-        let mut reviews = suite.reviews(&staff);
-        let queue = reviews.list_agreement_reviews(ListAgreementReviewsRequest::default());
-        assert!(queue.await.unwrap().into_inner().agreements.is_empty());
+        let mut client = suite.reviews(&staff);
+        refused(&suite, client.claim_review(bare(&a)), code, why).await;
+        refused(&suite, client.approve_agreement(approve(&a)), code, why).await;
+        refused(&suite, client.reject_agreement(reject(&a)), code, why).await;
+        let queue = client
+            .list_agreement_reviews(ListAgreementReviewsRequest::default())
+            .await;
+        assert!(queue.unwrap().into_inner().agreements.is_empty());
     }
-    for who in [employer, student, testing::school_staff(TWO_LEVELS)] {
+}
+
+#[tokio::test]
+async fn strangers_see_neither_steps_nor_terms_nor_papers() {
+    let suite = Suite::start().await;
+    let a = suite
+        .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+        .await;
+    let (code, why) = GONE;
+    let id = || a.id.clone();
+    let student = suite.student(SCHOOL).await.principal;
+    for who in [suite.employer(), student, testing::school_staff(TWO_LEVELS)] {
         let mut client = suite.signing(&who);
-        let history = ListAgreementHistoryRequest { id: id.clone() };
+        refused(
+            &suite,
+            client.get_agreement(GetAgreementRequest { id: id() }),
+            code,
+            why,
+        )
+        .await;
+        let history = ListAgreementHistoryRequest { id: id() };
         refused(&suite, client.list_agreement_history(history), code, why).await;
         let compare = CompareRevisionsRequest {
-            id: id.clone(),
+            id: id(),
             from: 1,
             to: 1,
         };
         refused(&suite, client.compare_revisions(compare), code, why).await;
         let page = PreviewAgreementRequest {
-            id: id.clone(),
+            id: id(),
             page: 1,
             revision: 0,
         };
         refused(&suite, client.preview_agreement(page), code, why).await;
-        let paper = DownloadAgreementRequest { id: id.clone() };
+        let paper = DownloadAgreementRequest { id: id() };
         refused(&suite, client.download_agreement(paper), code, why).await;
     }
     assert!(

@@ -1,5 +1,7 @@
 //! The school's side: queues, levels, scope, claims and batches.
 
+use std::slice;
+
 use qihang_kit::{auth::Principal, testing};
 use qihang_proto::contracts::v1::*;
 use time::Duration;
@@ -24,7 +26,7 @@ async fn two_levels_decide_one_after_the_other() {
     assert_eq!(accepted.waiting_for, "DEPARTMENT");
     let department = testing::department_staff(TWO_LEVELS, DEPARTMENT);
     let school = testing::school_staff(TWO_LEVELS);
-    assert_eq!(queue(&suite, &department).await, [accepted.id.clone()]);
+    assert_eq!(queue(&suite, &department).await, slice::from_ref(&accepted.id));
     assert!(queue(&suite, &school).await.is_empty());
     let status = suite
         .reviews(&school)
@@ -45,9 +47,27 @@ async fn two_levels_decide_one_after_the_other() {
         (AgreementState::PendingReview, "SCHOOL")
     );
     assert!(queue(&suite, &department).await.is_empty());
-    assert_eq!(queue(&suite, &school).await, [accepted.id.clone()]);
+    assert_eq!(queue(&suite, &school).await, slice::from_ref(&accepted.id));
+    let mut reviews = suite.reviews(&school);
+    let done = reviews.approve_agreement(approve(&passed)).await.unwrap();
+    assert_eq!(done.into_inner().state(), AgreementState::Effective);
+    let keys = suite.keys().await;
+    assert!(
+        keys.contains(&"contracts.agreement.level_passed.v1".to_owned()),
+        "{keys:?}"
+    );
+}
 
-    // A change starts the review again at the first level.
+#[tokio::test]
+async fn a_change_starts_the_review_again_at_the_first_level() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(TWO_LEVELS).await);
+    let accepted = suite.accepted(&employer, &student).await;
+    let department = testing::department_staff(TWO_LEVELS, DEPARTMENT);
+    let school = testing::school_staff(TWO_LEVELS);
+    let mut reviews = suite.reviews(&department);
+    let passed = reviews.approve_agreement(approve(&accepted)).await.unwrap();
+    let passed = passed.into_inner();
     let amended = suite
         .signing(&employer)
         .amend_agreement(amend(&passed))
@@ -69,24 +89,11 @@ async fn two_levels_decide_one_after_the_other() {
         .unwrap()
         .into_inner();
     assert_eq!(again.waiting_for, "DEPARTMENT");
-    let passed = suite
-        .reviews(&department)
-        .approve_agreement(approve(&again))
-        .await
-        .unwrap()
-        .into_inner();
-    let done = suite
-        .reviews(&school)
-        .approve_agreement(approve(&passed))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(done.state(), AgreementState::Effective);
-    let keys = suite.keys().await;
-    assert!(
-        keys.contains(&"contracts.agreement.level_passed.v1".to_owned()),
-        "{keys:?}"
-    );
+    assert_eq!(queue(&suite, &department).await, slice::from_ref(&again.id));
+    assert!(queue(&suite, &school).await.is_empty());
+    let mut reviews = suite.reviews(&school);
+    let status = reviews.approve_agreement(approve(&again)).await.unwrap_err();
+    assert_eq!(reason(&status), "NOT_YOUR_LEVEL");
 }
 
 #[tokio::test]

@@ -330,7 +330,7 @@ pub(crate) fn reason(status: &Status) -> String {
 /// The field that a refusal names, and its Chinese sentence.
 pub(crate) fn field(status: &Status) -> String {
     let violations = status.get_details_bad_request().unwrap().field_violations;
-    violations[0].field.clone()
+    violations.first().unwrap().field.clone()
 }
 
 /// Whether somebody may do something, as the page's button says.

@@ -57,82 +57,67 @@ fn accept() -> Command {
     }
 }
 
-/// Each command with its actor, the states that take it and where it leads.
-fn table() -> Vec<(Command, Actor, Vec<(State, State)>)> {
-    use State::*;
-    let stays = |states: &[State]| states.iter().map(|state| (*state, *state)).collect::<Vec<_>>();
+/// A command with its actor, the states that take it and where it leads.
+type Row = (Command, Actor, &'static [(State, State)]);
+
+fn table() -> Vec<Row> {
+    [offering(), deciding()].concat()
+}
+
+/// Rows until the student has answered.
+fn offering() -> Vec<Row> {
+    use State::{Declined, Draft, PendingReview as Review, PendingStudent as Pending, Withdrawn};
+    let expire_time = NOW + Duration::WEEK;
     vec![
-        (Command::Update, EMPLOYER, stays(&[Draft])),
-        (
-            Command::Send {
-                expire_time: NOW + Duration::WEEK,
-            },
-            EMPLOYER,
-            vec![(Draft, PendingStudent)],
-        ),
-        (Command::Open, STUDENT, stays(&[PendingStudent])),
+        (Command::Update, EMPLOYER, &[(Draft, Draft)]),
+        (Command::Send { expire_time }, EMPLOYER, &[(Draft, Pending)]),
+        (Command::Open, STUDENT, &[(Pending, Pending)]),
         (
             Command::Edit { expire_time: None },
             EMPLOYER,
-            stays(&[PendingStudent]),
+            &[(Pending, Pending)],
         ),
-        (Command::Withdraw, EMPLOYER, vec![(PendingStudent, Withdrawn)]),
-        (Command::Suspend, Actor::System, vec![(PendingStudent, Withdrawn)]),
-        (Command::Decline, STUDENT, vec![(PendingStudent, Declined)]),
-        (accept(), STUDENT, vec![(PendingStudent, PendingReview)]),
+        (Command::Withdraw, EMPLOYER, &[(Pending, Withdrawn)]),
+        (Command::Suspend, Actor::System, &[(Pending, Withdrawn)]),
+        (Command::Decline, STUDENT, &[(Pending, Declined)]),
+        (accept(), STUDENT, &[(Pending, Review)]),
+    ]
+}
+
+/// Rows from the acceptance on.
+fn deciding() -> Vec<Row> {
+    use State::{
+        AmendPendingStudent as Amended, Effective, PendingReview as Review, SchoolRejected, Terminated,
+        Terminating,
+    };
+    const BOTH: &[(State, State)] = &[(Review, Review), (Amended, Amended)];
+    let signing = signing(2);
+    vec![
+        (Command::Amend, EMPLOYER, &[(Review, Amended)]),
         (
-            Command::Amend,
-            EMPLOYER,
-            vec![(PendingReview, AmendPendingStudent)],
-        ),
-        (
-            Command::ConfirmAmendment { signing: signing(2) },
+            Command::ConfirmAmendment { signing },
             STUDENT,
-            vec![(AmendPendingStudent, PendingReview)],
+            &[(Amended, Review)],
         ),
-        (
-            Command::RefuseAmendment,
-            STUDENT,
-            vec![(AmendPendingStudent, PendingReview)],
-        ),
-        (
-            Command::TakeBackAmendment,
-            EMPLOYER,
-            vec![(AmendPendingStudent, PendingReview)],
-        ),
-        (
-            Command::RequestCancel,
-            STUDENT,
-            stays(&[PendingReview, AmendPendingStudent]),
-        ),
-        (
-            Command::RequestCancel,
-            EMPLOYER,
-            stays(&[PendingReview, AmendPendingStudent]),
-        ),
-        (Command::ClaimReview, SCHOOL, stays(&[PendingReview])),
-        (Command::ReleaseReview, SCHOOL, stays(&[PendingReview])),
-        (
-            Command::Approve { revision: 1 },
-            SCHOOL,
-            vec![(PendingReview, Effective)],
-        ),
+        (Command::RefuseAmendment, STUDENT, &[(Amended, Review)]),
+        (Command::TakeBackAmendment, EMPLOYER, &[(Amended, Review)]),
+        (Command::RequestCancel, STUDENT, BOTH),
+        (Command::RequestCancel, EMPLOYER, BOTH),
+        (Command::ClaimReview, SCHOOL, &[(Review, Review)]),
+        (Command::ReleaseReview, SCHOOL, &[(Review, Review)]),
+        (Command::Approve { revision: 1 }, SCHOOL, &[(Review, Effective)]),
         (
             Command::Reject { revision: 1 },
             SCHOOL,
-            vec![(PendingReview, SchoolRejected)],
+            &[(Review, SchoolRejected)],
         ),
-        (Command::RequestRelease, STUDENT, vec![(Effective, Terminating)]),
-        (Command::RequestRelease, EMPLOYER, vec![(Effective, Terminating)]),
-        (
-            Command::CloseRelease,
-            Actor::System,
-            vec![(Terminating, Effective)],
-        ),
+        (Command::RequestRelease, STUDENT, &[(Effective, Terminating)]),
+        (Command::RequestRelease, EMPLOYER, &[(Effective, Terminating)]),
+        (Command::CloseRelease, Actor::System, &[(Terminating, Effective)]),
         (
             Command::ApproveRelease,
             Actor::System,
-            vec![(Terminating, Terminated)],
+            &[(Terminating, Terminated)],
         ),
     ]
 }
@@ -214,7 +199,7 @@ fn an_offer_ends_at_its_last_instant_and_not_before() {
 }
 
 #[test]
-fn accepting_wants_reading_a_free_slot_an_approved_record_and_places() {
+fn accepting_wants_reading_a_free_slot_and_an_approved_record() {
     let offer = agreement(State::PendingStudent);
     let with = |signing, slot, origin_approved| {
         decide(
@@ -272,10 +257,14 @@ fn accepting_wants_reading_a_free_slot_an_approved_record_and_places() {
         with(signing(1), Slot::Free, false),
         Err(Refusal::OriginNotApproved)
     );
+}
+
+#[test]
+fn accepting_wants_the_places_that_the_employer_does_not_offer() {
     let bare = Agreement {
         accepts_archive: false,
         accepts_household: false,
-        ..offer.clone()
+        ..agreement(State::PendingStudent)
     };
     let with = |has_archive, has_household| {
         let signing = Signing {

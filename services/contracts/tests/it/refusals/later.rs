@@ -5,7 +5,7 @@ use qihang_proto::contracts::v1::*;
 use time::Duration;
 use tonic::Code;
 
-use super::{CONFLICT, TRANSITION, refused, stands};
+use super::{CONFLICT, TRANSITION, refused, refused_field, stands};
 use crate::{
     neighbours::{DEPARTMENT, SCHOOL, TWO_LEVELS},
     suite::{Suite, accept, amend, approve, bare, because, edit, offer, office, reject, send},
@@ -69,110 +69,123 @@ async fn what_an_effective_agreement_does_not_allow() {
 }
 
 #[tokio::test]
-async fn a_review_belongs_to_its_level_its_reviewer_and_its_revision() {
+async fn a_review_belongs_to_its_level() {
     let suite = Suite::start().await;
-    let (employer, student) = (suite.employer(), suite.student(TWO_LEVELS).await);
-    let a = suite.accepted(&employer, &student).await;
+    let a = suite
+        .accepted(&suite.employer(), &suite.student(TWO_LEVELS).await)
+        .await;
     let school = testing::school_staff(TWO_LEVELS);
-    let (one, other) = (
-        testing::department_staff(TWO_LEVELS, DEPARTMENT),
-        testing::department_staff(TWO_LEVELS, DEPARTMENT),
-    );
-    let s = &suite;
-    refused(
-        s,
-        suite.reviews(&school).approve_agreement(approve(&a)),
-        CONFLICT,
-        "NOT_YOUR_LEVEL",
-    )
-    .await;
-    refused(
-        s,
-        suite.reviews(&school).reject_agreement(reject(&a)),
-        CONFLICT,
-        "NOT_YOUR_LEVEL",
-    )
-    .await;
+    let department = testing::department_staff(TWO_LEVELS, DEPARTMENT);
+    let (s, why) = (&suite, "NOT_YOUR_LEVEL");
+    let (mut above, mut below) = (suite.reviews(&school), suite.reviews(&department));
+    refused(s, above.approve_agreement(approve(&a)), CONFLICT, why).await;
+    refused(s, above.reject_agreement(reject(&a)), CONFLICT, why).await;
+    refused(s, above.claim_review(bare(&a)), CONFLICT, why).await;
+    let passed = below.approve_agreement(approve(&a)).await.unwrap().into_inner();
+    refused(s, below.approve_agreement(approve(&passed)), CONFLICT, why).await;
+    refused(s, below.reject_agreement(reject(&passed)), CONFLICT, why).await;
+}
+
+#[tokio::test]
+async fn a_claimed_review_belongs_to_its_reviewer() {
+    let suite = Suite::start().await;
+    let a = suite
+        .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+        .await;
+    let (s, why) = (&suite, "CLAIMED_BY_OTHER");
     let claimed = suite
-        .reviews(&one)
+        .reviews(&office())
         .claim_review(bare(&a))
         .await
         .unwrap()
         .into_inner();
-    let mut late = suite.reviews(&other);
-    refused(
-        s,
-        late.approve_agreement(approve(&claimed)),
-        CONFLICT,
-        "CLAIMED_BY_OTHER",
-    )
-    .await;
-    refused(
-        s,
-        late.reject_agreement(reject(&claimed)),
-        CONFLICT,
-        "CLAIMED_BY_OTHER",
-    )
-    .await;
-    refused(s, late.claim_review(bare(&claimed)), CONFLICT, "CLAIMED_BY_OTHER").await;
-    refused(
-        s,
-        late.release_review(bare(&claimed)),
-        CONFLICT,
-        "CLAIMED_BY_OTHER",
-    )
-    .await;
+    let mut late = suite.reviews(&office());
+    refused(s, late.approve_agreement(approve(&claimed)), CONFLICT, why).await;
+    refused(s, late.reject_agreement(reject(&claimed)), CONFLICT, why).await;
+    refused(s, late.claim_review(bare(&claimed)), CONFLICT, why).await;
+    refused(s, late.release_review(bare(&claimed)), CONFLICT, why).await;
+}
+
+#[tokio::test]
+async fn a_decision_names_the_revision_and_the_version() {
+    let suite = Suite::start().await;
+    let a = suite
+        .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+        .await;
+    let mut client = suite.reviews(&office());
+    let s = &suite;
     let unseen = ApproveAgreementRequest {
         revision: 2,
-        ..approve(&claimed)
+        ..approve(&a)
     };
     refused(
         s,
-        suite.reviews(&one).approve_agreement(unseen),
+        client.approve_agreement(unseen),
         Code::Aborted,
         "REVISION_CHANGED",
     )
     .await;
-    let stale = approve(&a);
+    let unseen = RejectAgreementRequest {
+        revision: 2,
+        ..reject(&a)
+    };
     refused(
         s,
-        suite.reviews(&one).approve_agreement(stale),
+        client.reject_agreement(unseen),
+        Code::Aborted,
+        "REVISION_CHANGED",
+    )
+    .await;
+    let stale = ApproveAgreementRequest {
+        etag: "\"1\"".to_owned(),
+        ..approve(&a)
+    };
+    refused(
+        s,
+        client.approve_agreement(stale),
         Code::Aborted,
         "VERSION_CONFLICT",
-    )
-    .await;
-    let passed = suite
-        .reviews(&one)
-        .approve_agreement(approve(&claimed))
-        .await
-        .unwrap()
-        .into_inner();
-    refused(
-        s,
-        suite.reviews(&one).approve_agreement(approve(&passed)),
-        CONFLICT,
-        "NOT_YOUR_LEVEL",
-    )
-    .await;
-    let wordless = RejectAgreementRequest {
-        reason: "不".to_owned(),
-        ..reject(&passed)
-    };
-    let code = Code::InvalidArgument;
-    refused(
-        s,
-        suite.reviews(&school).reject_agreement(wordless),
-        code,
-        "VALIDATION_FAILED",
     )
     .await;
 }
 
 #[tokio::test]
-async fn an_amendment_waits_for_nobody_but_the_student_and_not_for_ever() {
+async fn a_rejection_gives_a_reason() {
     let suite = Suite::start().await;
-    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
-    let a = suite.accepted(&employer, &student).await;
+    let a = suite
+        .accepted(&suite.employer(), &suite.student(SCHOOL).await)
+        .await;
+    let mut client = suite.reviews(&office());
+    let s = &suite;
+    let wordless = RejectAgreementRequest {
+        reason: "不".to_owned(),
+        ..reject(&a)
+    };
+    refused_field(
+        s,
+        client.reject_agreement(wordless),
+        "VALIDATION_FAILED",
+        "reason",
+    )
+    .await;
+    let made_up = RejectAgreementRequest {
+        reason_code: "MOOD".to_owned(),
+        ..reject(&a)
+    };
+    refused_field(
+        s,
+        client.reject_agreement(made_up),
+        "VALIDATION_FAILED",
+        "reasonCode",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_amendment_does_not_cross_the_final_review() {
+    let suite = Suite::start().await;
+    let employer = suite.employer();
+    let a = suite.accepted(&employer, &suite.student(SCHOOL).await).await;
     let office = office();
     let claimed = suite
         .reviews(&office)
@@ -181,13 +194,14 @@ async fn an_amendment_waits_for_nobody_but_the_student_and_not_for_ever() {
         .unwrap()
         .into_inner();
     let s = &suite;
-    let in_hand = suite
-        .signing(&employer)
-        .amend_agreement(amend(&claimed))
-        .await
-        .map(|_| ())
-        .unwrap_err();
-    assert_eq!(crate::suite::reason(&in_hand), "REVIEW_CLAIMED");
+    let mut company = suite.signing(&employer);
+    refused(
+        s,
+        company.amend_agreement(amend(&claimed)),
+        CONFLICT,
+        "REVIEW_CLAIMED",
+    )
+    .await;
     let freed = suite
         .reviews(&office)
         .release_review(bare(&claimed))
@@ -196,12 +210,12 @@ async fn an_amendment_waits_for_nobody_but_the_student_and_not_for_ever() {
         .into_inner();
     let mut clerk = employer.clone();
     clerk.employer_role = Some("HR".to_owned());
-    let denied = Code::PermissionDenied;
+    let (denied, why) = (Code::PermissionDenied, "MEMBER_MAY_NOT_SIGN");
     refused(
         s,
         suite.signing(&clerk).amend_agreement(amend(&freed)),
         denied,
-        "MEMBER_MAY_NOT_SIGN",
+        why,
     )
     .await;
     let amended = suite.amended(&employer, &freed).await;
@@ -219,19 +233,33 @@ async fn an_amendment_waits_for_nobody_but_the_student_and_not_for_ever() {
         .await;
         assert_eq!(stands(&status), "AMEND_PENDING_STUDENT");
     }
+}
+
+#[tokio::test]
+async fn an_amendment_does_not_wait_for_ever() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let accepted = suite.accepted(&employer, &student).await;
+    let amended = suite.amended(&employer, &accepted).await;
     suite.service.advance(Duration::hours(72)).await;
-    let token = suite.reads(&student, &amended).await;
+    let read_token = suite.reads(&student, &amended).await;
     suite.service.advance(Duration::seconds(16)).await;
     let confirm = ConfirmAmendmentRequest {
         id: amended.id.clone(),
         revision: amended.revision,
-        read_token: token,
+        read_token,
         ..Default::default()
     };
     let mut me = suite.signing(&student.principal);
-    refused(s, me.confirm_amendment(confirm), CONFLICT, "AMENDMENT_EXPIRED").await;
     refused(
-        s,
+        &suite,
+        me.confirm_amendment(confirm),
+        CONFLICT,
+        "AMENDMENT_EXPIRED",
+    )
+    .await;
+    refused(
+        &suite,
         me.refuse_amendment(because(&amended)),
         CONFLICT,
         "AMENDMENT_EXPIRED",

@@ -10,6 +10,9 @@ use crate::{
     suite::{Suite, because, edit, offer, reason, send, terms},
 };
 
+/// A fault in the terms, its reason and the field that is named.
+type Case = (fn(&mut Terms), &'static str, &'static str);
+
 #[tokio::test]
 async fn a_draft_needs_an_admitted_employer_and_a_known_student() {
     let suite = Suite::start().await;
@@ -73,7 +76,7 @@ async fn a_draft_needs_an_admitted_employer_and_a_known_student() {
 async fn terms_must_be_whole_and_lawful_to_be_sent() {
     let suite = Suite::start().await;
     let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
-    let cases: [(fn(&mut Terms), &str, &str); 8] = [
+    let cases: [Case; 8] = [
         (|t| t.position.clear(), "TERMS_INCOMPLETE", "terms.position"),
         (|t| t.salary = 0, "TERMS_INCOMPLETE", "terms.salary"),
         (|t| t.archive = None, "TERMS_INCOMPLETE", "terms.archive.receiver"),
@@ -120,7 +123,7 @@ async fn terms_must_be_whole_and_lawful_to_be_sent() {
 }
 
 #[tokio::test]
-async fn sending_has_its_limits() {
+async fn sending_wants_the_right_hand_time_and_version() {
     let suite = Suite::start().await;
     let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
     let draft = suite.draft(&employer, &student).await;
@@ -164,8 +167,14 @@ async fn sending_has_its_limits() {
     suite
         .identity
         .employer_is(employer.employer_id.unwrap(), "APPROVED");
+}
 
-    let sent = client.send_offer(send(&draft)).await.unwrap().into_inner();
+#[tokio::test]
+async fn a_pair_has_one_open_offer_and_three_a_year() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let sent = suite.sent(&employer, &student).await;
+    let mut client = suite.signing(&employer);
     let status = refused(&suite, client.send_offer(send(&sent)), CONFLICT, TRANSITION).await;
     assert_eq!(stands(&status), "PENDING_STUDENT");
     let second = suite.draft(&employer, &student).await;

@@ -7,7 +7,7 @@ use tonic::Code;
 use super::{CONFLICT, TRANSITION, draft_with, refused, refused_field, stands};
 use crate::{
     neighbours::SCHOOL,
-    suite::{Student, Suite, accept, edit, field, reason, send, terms},
+    suite::{Student, Suite, accept, edit, reason, send, terms},
 };
 
 /// One fact of a student changes at identity.
@@ -20,56 +20,76 @@ fn correct(suite: &Suite, student: &Student, origin_approved: bool) {
 }
 
 #[tokio::test]
-async fn a_signature_needs_the_revision_read_long_enough() {
+async fn a_signature_needs_a_read_token_of_its_own_and_fifteen_seconds() {
     let suite = Suite::start().await;
-    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
-    let (sent, other) = (
-        suite.sent(&employer, &student).await,
-        suite.sent(&suite.employer(), &student).await,
-    );
-    let me = &student.principal;
+    let student = suite.student(SCHOOL).await;
+    let sent = suite.sent(&suite.employer(), &student).await;
+    let other = suite.sent(&suite.employer(), &student).await;
     let token = suite.reads(&student, &sent).await;
     let foreign = suite.reads(&student, &other).await;
-    suite.service.advance(Duration::seconds(14)).await;
-    let early = suite
-        .signing(me)
-        .accept_offer(accept(&sent, &token))
-        .await
-        .unwrap_err();
-    assert_eq!(reason(&early), "READ_TOKEN_EARLY");
-    suite.service.advance(Duration::seconds(2)).await;
+    let mut me = suite.signing(&student.principal);
+    suite.service.advance(Duration::milliseconds(14_999)).await;
+    refused(
+        &suite,
+        me.accept_offer(accept(&sent, &token)),
+        CONFLICT,
+        "READ_TOKEN_EARLY",
+    )
+    .await;
+    suite.service.advance(Duration::MILLISECOND).await;
     let invented = suite.service.ctx.ids.new_id().to_string();
     for bad in [foreign.as_str(), invented.as_str(), "no token at all"] {
-        let call = accept(&sent, bad);
         refused(
             &suite,
-            suite.signing(me).accept_offer(call),
+            me.accept_offer(accept(&sent, bad)),
             CONFLICT,
             "READ_TOKEN_INVALID",
         )
         .await;
     }
+    suite.service.advance(Duration::HOUR).await;
+    let mut me = suite.signing(&student.principal);
+    refused(
+        &suite,
+        me.accept_offer(accept(&sent, &token)),
+        CONFLICT,
+        "READ_TOKEN_INVALID",
+    )
+    .await;
+    let token = suite.reads(&student, &sent).await;
+    suite.service.advance(Duration::seconds(15)).await;
+    me.accept_offer(accept(&sent, &token)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_read_before_an_edit_signs_nothing() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let sent = suite.sent(&employer, &student).await;
+    let token = suite.reads(&student, &sent).await;
+    suite.service.advance(Duration::seconds(16)).await;
     let edited = suite
         .signing(&employer)
         .edit_offer(edit(&sent, 7900))
         .await
         .unwrap()
         .into_inner();
+    let mut me = suite.signing(&student.principal);
     let old = AcceptOfferRequest {
         etag: String::new(),
         ..accept(&sent, &token)
     };
+    refused(&suite, me.accept_offer(old), Code::Aborted, "REVISION_CHANGED").await;
     refused(
         &suite,
-        suite.signing(me).accept_offer(old),
+        me.accept_offer(accept(&sent, &token)),
         Code::Aborted,
-        "REVISION_CHANGED",
+        "VERSION_CONFLICT",
     )
     .await;
-    let mixed = accept(&edited, &token);
     refused(
         &suite,
-        suite.signing(me).accept_offer(mixed),
+        me.accept_offer(accept(&edited, &token)),
         CONFLICT,
         "READ_TOKEN_INVALID",
     )
@@ -80,116 +100,93 @@ async fn a_signature_needs_the_revision_read_long_enough() {
     };
     refused(
         &suite,
-        suite.signing(me).create_read_token(read),
+        me.create_read_token(read),
         Code::Aborted,
         "REVISION_CHANGED",
-    )
-    .await;
-
-    let token = suite.reads(&student, &edited).await;
-    suite.service.advance(Duration::minutes(61)).await;
-    let late = accept(&edited, &token);
-    refused(
-        &suite,
-        suite.signing(me).accept_offer(late),
-        CONFLICT,
-        "READ_TOKEN_INVALID",
     )
     .await;
 }
 
 #[tokio::test]
-async fn an_acceptance_needs_an_approved_record_both_places_and_a_free_slot() {
+async fn an_acceptance_needs_an_approved_record_and_identitys_word() {
     let suite = Suite::start().await;
-    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
-    let me = &student.principal;
-    let bare_terms = draft_with(&student, |terms| {
-        (terms.accepts_archive, terms.accepts_household) = (false, false);
-        (terms.archive, terms.household) = (None, None);
-    });
-    let draft = suite
-        .signing(&employer)
-        .create_offer(bare_terms)
-        .await
-        .unwrap()
-        .into_inner();
-    let sent = suite
-        .signing(&employer)
-        .send_offer(send(&draft))
-        .await
-        .unwrap()
-        .into_inner();
-    let other = suite.sent(&suite.employer(), &student).await;
-    let tokens = [
-        suite.reads(&student, &sent).await,
-        suite.reads(&student, &other).await,
-    ];
+    let student = suite.student(SCHOOL).await;
+    let sent = suite.sent(&suite.employer(), &student).await;
+    let token = suite.reads(&student, &sent).await;
     suite.service.advance(Duration::seconds(16)).await;
-    let call = accept(&sent, &tokens[0]);
+    let mut me = suite.signing(&student.principal);
+    let call = accept(&sent, &token);
     correct(&suite, &student, false);
     refused(
         &suite,
-        suite.signing(me).accept_offer(call.clone()),
+        me.accept_offer(call.clone()),
         CONFLICT,
         "ORIGIN_NOT_APPROVED",
     )
     .await;
     correct(&suite, &student, true);
     suite.identity.away(true);
-    let away = suite.signing(me).accept_offer(call.clone()).await.unwrap_err();
-    assert_eq!(
-        (away.code(), reason(&away).as_str()),
-        (Code::Unavailable, "IDENTITY_UNAVAILABLE")
-    );
-    suite.identity.away(false);
-    refused_field(
+    refused(
         &suite,
-        suite.signing(me).accept_offer(call.clone()),
-        "ARCHIVE_NEEDED",
-        "archive.receiver",
+        me.accept_offer(call.clone()),
+        Code::Unavailable,
+        "IDENTITY_UNAVAILABLE",
     )
     .await;
+    suite.identity.away(false);
+    me.accept_offer(call).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_student_names_the_places_that_the_employer_does_not_offer() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let placeless = draft_with(&student, |terms| {
+        (terms.accepts_archive, terms.accepts_household) = (false, false);
+        (terms.archive, terms.household) = (None, None);
+    });
+    let mut company = suite.signing(&employer);
+    let draft = company.create_offer(placeless).await.unwrap().into_inner();
+    let sent = company.send_offer(send(&draft)).await.unwrap().into_inner();
+    let token = suite.reads(&student, &sent).await;
+    suite.service.advance(Duration::seconds(16)).await;
+    let mut me = suite.signing(&student.principal);
+    let call = accept(&sent, &token);
+    let (file, home) = ("ARCHIVE_NEEDED", "HOUSEHOLD_NEEDED");
+    refused_field(&suite, me.accept_offer(call.clone()), file, "archive.receiver").await;
     let filed = AcceptOfferRequest {
         archive: terms().archive,
         ..call
     };
-    let homeless = suite.signing(me).accept_offer(filed.clone()).await.unwrap_err();
-    assert_eq!(
-        (reason(&homeless).as_str(), field(&homeless).as_str()),
-        ("HOUSEHOLD_NEEDED", "household.address")
-    );
+    refused_field(&suite, me.accept_offer(filed.clone()), home, "household.address").await;
     let whole = AcceptOfferRequest {
         household: terms().household,
         ..filed
     };
-    let accepted = suite
-        .signing(me)
-        .accept_offer(whole.clone())
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(accepted.archive, terms().archive);
-    assert_eq!(accepted.household, terms().household);
+    let accepted = me.accept_offer(whole).await.unwrap().into_inner();
+    assert_eq!(
+        (accepted.archive, accepted.household),
+        (terms().archive, terms().household)
+    );
+}
 
-    let second = accept(&other, &tokens[1]);
+#[tokio::test]
+async fn a_taken_slot_refuses_the_second_signature() {
+    let suite = Suite::start().await;
+    let student = suite.student(SCHOOL).await;
+    let other = suite.sent(&suite.employer(), &student).await;
+    let token = suite.reads(&student, &other).await;
+    let accepted = suite.accepted(&suite.employer(), &student).await;
+    let mut me = suite.signing(&student.principal);
     refused(
         &suite,
-        suite.signing(me).accept_offer(second),
+        me.accept_offer(accept(&other, &token)),
         CONFLICT,
         "SLOT_TAKEN",
     )
     .await;
-    let again = AcceptOfferRequest {
-        etag: accepted.etag.clone(),
-        ..whole
-    };
-    let status = refused(
-        &suite,
-        suite.signing(me).accept_offer(again),
-        CONFLICT,
-        TRANSITION,
-    )
-    .await;
+    let again = me.accept_offer(accept(&accepted, &token));
+    let status = refused(&suite, again, CONFLICT, TRANSITION).await;
     assert_eq!(stands(&status), "PENDING_REVIEW");
 }
 
