@@ -3,7 +3,7 @@
 use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash as _, Hasher as _},
-    sync::Arc,
+    sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -49,6 +49,8 @@ pub struct Amqp(Arc<Inner>);
 struct Inner {
     url: String,
     publisher: Mutex<Publisher>,
+    /// What this process reads: its queues stand before its first message, or that message would have nowhere to go.
+    subscriptions: StdMutex<Vec<Subscription>>,
 }
 
 /// The connection that all publications share, and how many there were before it.
@@ -65,7 +67,15 @@ impl Amqp {
         Self(Arc::new(Inner {
             url: url.to_owned(),
             publisher: Mutex::default(),
+            subscriptions: StdMutex::default(),
         }))
+    }
+
+    fn subscriptions(&self) -> MutexGuard<'_, Vec<Subscription>> {
+        self.0
+            .subscriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn publish(&self, service: &str, delivery: &Delivery) -> Outcome {
@@ -104,6 +114,10 @@ impl Amqp {
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         declare_exchanges(&channel).await?;
+        let subscriptions = self.subscriptions().clone();
+        for subscription in &subscriptions {
+            declare_queue(&channel, subscription).await?;
+        }
         publisher.generation += 1;
         publisher.open = Some((connection, channel.clone()));
         Ok((publisher.generation, channel))
@@ -129,6 +143,7 @@ impl Amqp {
 
     pub(super) fn subscribe(&self, subscription: Subscription, stop: CancellationToken) -> JoinHandle<()> {
         let amqp = self.clone();
+        amqp.subscriptions().push(subscription.clone());
         tokio::spawn(async move {
             while !stop.is_cancelled() {
                 if let Err(error) = amqp.read(&subscription, &stop).await {

@@ -74,9 +74,8 @@ async fn messages_come_through_in_order_once_and_refused_ones_are_kept() {
         .into_iter()
         .filter_map(|one| bus.subscribe(one, &stop))
         .collect();
+    // With it the queue stands, before the first message.
     assert!(bus.healthy().await);
-    // The queues must stand before the first message, or it has nowhere to go.
-    tokio::time::sleep(Duration::from_secs(2)).await;
     let aggregates: Vec<Uuid> = (0..5).map(|_| Ids::random().new_id()).collect();
     for number in 0..6 {
         for aggregate in &aggregates {
@@ -133,9 +132,8 @@ async fn a_cut_line_loses_nothing_and_doubles_nothing() {
     let subscription = subscribed(service, &db.pool, notes("steady"));
     let queue = subscription.queue();
     let reader = bus.subscribe(subscription, &stop).unwrap();
+    // With it the queue stands, before the first message.
     assert!(bus.healthy().await);
-    // The queue must stand before the first message, or it has nowhere to go.
-    tokio::time::sleep(Duration::from_secs(2)).await;
     let aggregates: Vec<Uuid> = (0..4).map(|_| Ids::random().new_id()).collect();
     let relay = relay(&db, bus);
     for number in 0..6 {
