@@ -11,11 +11,24 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::messages::{Notes, ground, in_order, notes, publish, relay, subscribed, written};
+use crate::messages::{Notes, ground, in_order, notes, publish, publish_as, relay, subscribed, written};
 
 /// A service name of this test's own, and with it queues of its own.
 fn name() -> &'static str {
     format!("ground_{}", Ids::random().new_id().simple()).leak()
+}
+
+/// A routing key of this test's own: tests share one exchange.
+fn key(service: &str) -> &'static str {
+    format!("{service}.thing.changed.v1").leak()
+}
+
+/// Notes that take messages of one key.
+fn notes_of(key: &'static str, name: &'static str) -> Notes {
+    Notes {
+        keys: vec![key].leak(),
+        ..notes(name)
+    }
 }
 
 async fn until(what: impl AsyncFn() -> bool) {
@@ -49,15 +62,16 @@ async fn messages_come_through_in_order_once_and_refused_ones_are_kept() {
     let db = ground().await;
     let bus = Bus::open(&setting("QIHANG_TEST_AMQP_URL")).unwrap();
     let (service, stop) = (name(), CancellationToken::new());
+    let key = key(service);
     let reject = Arc::new(AtomicBool::new(true));
     let subscriptions = [
-        subscribed(service, &db.pool, notes("steady")),
+        subscribed(service, &db.pool, notes_of(key, "steady")),
         subscribed(
             service,
             &db.pool,
             Notes {
                 stumble: true,
-                ..notes("stumbling")
+                ..notes_of(key, "stumbling")
             },
         ),
         subscribed(
@@ -65,7 +79,7 @@ async fn messages_come_through_in_order_once_and_refused_ones_are_kept() {
             &db.pool,
             Notes {
                 reject,
-                ..notes("refusing")
+                ..notes_of(key, "refusing")
             },
         ),
     ];
@@ -79,7 +93,7 @@ async fn messages_come_through_in_order_once_and_refused_ones_are_kept() {
     let aggregates: Vec<Uuid> = (0..5).map(|_| Ids::random().new_id()).collect();
     for number in 0..6 {
         for aggregate in &aggregates {
-            publish(&db.pool, *aggregate, number).await;
+            publish_as(key, &db.pool, *aggregate, number).await;
         }
     }
     let relay = relay(&db, bus);
@@ -129,7 +143,8 @@ async fn a_cut_line_loses_nothing_and_doubles_nothing() {
     let (cut, lines) = tokio::sync::watch::channel(0);
     let bus = Bus::open(&wire(lines).await).unwrap();
     let (service, stop) = (name(), CancellationToken::new());
-    let subscription = subscribed(service, &db.pool, notes("steady"));
+    let key = key(service);
+    let subscription = subscribed(service, &db.pool, notes_of(key, "steady"));
     let queue = subscription.queue();
     let reader = bus.subscribe(subscription, &stop).unwrap();
     // With it the queue stands, before the first message.
@@ -138,7 +153,7 @@ async fn a_cut_line_loses_nothing_and_doubles_nothing() {
     let relay = relay(&db, bus);
     for number in 0..6 {
         for aggregate in &aggregates {
-            publish(&db.pool, *aggregate, number).await;
+            publish_as(key, &db.pool, *aggregate, number).await;
         }
         if number % 2 == 1 {
             cut.send_modify(|times| *times += 1);

@@ -26,6 +26,7 @@ pub(crate) const KEY: &str = "ground.thing.changed.v1";
 /// Writes each message down; fails while told to.
 pub(crate) struct Notes {
     pub(crate) name: &'static str,
+    pub(crate) keys: &'static [&'static str],
     pub(crate) reject: Arc<AtomicBool>,
     pub(crate) stumble: bool,
 }
@@ -37,7 +38,7 @@ impl Consumer for Notes {
     }
 
     fn keys(&self) -> &'static [&'static str] {
-        &["ground.*.changed.v1"]
+        self.keys
     }
 
     async fn consume(&self, conn: &mut PgConnection, delivery: &Delivery) -> Result<(), ConsumeError> {
@@ -69,6 +70,7 @@ pub(crate) async fn ground() -> TestDb {
 pub(crate) fn notes(name: &'static str) -> Notes {
     Notes {
         name,
+        keys: &["ground.*.changed.v1"],
         reject: Arc::default(),
         stumble: false,
     }
@@ -83,12 +85,16 @@ pub(crate) fn subscribed(service: &'static str, pool: &PgPool, consumer: Notes) 
 }
 
 pub(crate) async fn publish(pool: &PgPool, aggregate: Uuid, number: i32) {
+    publish_as(KEY, pool, aggregate, number).await;
+}
+
+pub(crate) async fn publish_as(key: &'static str, pool: &PgPool, aggregate: Uuid, number: i32) {
     let message = DirectoryStudent {
         name: number.to_string(),
         ..Default::default()
     };
     let mut transaction = pool.begin().await.unwrap();
-    let outgoing = Outgoing::new(Ids::random().new_id(), KEY, aggregate, &message);
+    let outgoing = Outgoing::new(Ids::random().new_id(), key, aggregate, &message);
     outbox::publish(&mut transaction, outgoing).await.unwrap();
     transaction.commit().await.unwrap();
 }
