@@ -23,7 +23,10 @@ use crate::{
         password,
     },
     error::Error,
-    rpc::employer_view::{self, Viewer},
+    rpc::{
+        employer_view::{self, Viewer},
+        set_credentials,
+    },
     session,
     store::{
         self,
@@ -70,18 +73,26 @@ pub(crate) async fn register(
     ];
     password::check(&request.password, &forbidden).map_err(Error::Weak)?;
     let mut transaction = app.ctx.pool.begin().await?;
+    // The hash of the request is kept, so the password stays out of it; a repeat proves it against the account instead.
+    let shown = RegisterEmployerRequest {
+        password: String::new(),
+        ..request.clone()
+    };
     let claim = idempotency::claim(
         &mut transaction,
         "RegisterEmployer",
         Uuid::nil(),
         &request.request_id,
-        request,
+        &shown,
     )
     .await?;
     let now = db::now(&mut transaction).await?;
     let kept = match claim.fresh_or::<Kept>()? {
-        // The same body came again, password and all: whoever sends it may have a session.
-        Err(kept) => kept,
+        Err(kept) => {
+            let account_id = id(&kept.account_id)?;
+            set_credentials::prove(app, &mut transaction, account_id, &request.password).await?;
+            kept
+        }
         Ok(ticket) => {
             captcha::verify(&app.ctx.cache, &request.captcha_id, &request.captcha_answer).await?;
             // Hashed only once the cheap refusals are over.
@@ -175,7 +186,6 @@ async fn answer(
     caller: &Caller,
     now: OffsetDateTime,
 ) -> Result<RegisterEmployerResponse, Fault> {
-    let id = |text: &str| text.parse::<Uuid>().map_err(|error| Fault::internal(&error));
     let (employer_id, account_id) = (id(&kept.employer_id)?, id(&kept.account_id)?);
     let tokens: TokenPair = session::issue(app, conn, account_id, caller).await?;
     let row = store::employers::get(conn, employer_id, false)
@@ -190,6 +200,10 @@ async fn answer(
         tokens: Some(tokens),
         employer: Some(employer),
     })
+}
+
+fn id(text: &str) -> Result<Uuid, Fault> {
+    text.parse().map_err(|error: uuid::Error| Fault::internal(&error))
 }
 
 fn taken(error: sqlx::Error) -> Fault {

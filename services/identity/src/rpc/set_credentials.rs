@@ -143,7 +143,16 @@ fn tail(identity_number: &str) -> String {
         .collect()
 }
 
-async fn prove(app: &App, conn: &mut sqlx::PgConnection, id: Uuid, password: &str) -> Result<(), Error> {
+/// Whether a repeat brings the password of the first time.
+///
+/// # Errors
+/// REQUEST_ID_REUSED when it does not.
+pub(crate) async fn prove(
+    app: &App,
+    conn: &mut sqlx::PgConnection,
+    id: Uuid,
+    password: &str,
+) -> Result<(), Error> {
     let found = accounts::credentials(conn, id).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.as_deref());
     if app.passwords.verify(password, hash).await? {

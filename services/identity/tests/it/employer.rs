@@ -15,7 +15,10 @@ use qihang_proto::{
 use tonic::Code;
 use uuid::Uuid;
 
-use qihang_proto::identity::v1::{RestoreEmployerRequest, SuspendEmployerRequest};
+use qihang_proto::identity::v1::{
+    CreateCaptchaRequest, RegisterEmployerRequest, RestoreEmployerRequest, SuspendEmployerRequest,
+    captcha_service_client::CaptchaServiceClient,
+};
 
 use crate::roster_support::{SCHOOL, Way, World, reason};
 
@@ -381,44 +384,39 @@ async fn a_suspension_is_published_and_ends_by_two_persons() {
     );
 }
 
+/// A registration that nothing speaks against, with a captcha of its own.
+async fn registration(world: &World, mobile: &str, email: &str) -> RegisterEmployerRequest {
+    let captcha = CaptchaServiceClient::new(world.identity.anonymous())
+        .create_captcha(CreateCaptchaRequest { kind: 2 })
+        .await
+        .unwrap()
+        .into_inner();
+    RegisterEmployerRequest {
+        captcha_answer: crate::roster_support::solve(&captcha.challenge, captcha.difficulty),
+        captcha_id: captcha.id,
+        name: "哈尔滨某某科技有限公司".into(),
+        credit_code: "9144 0300 7152 6726xg".into(),
+        contact_name: "赵丽".into(),
+        mobile: mobile.into(),
+        email: email.into(),
+        password: "correct horse battery staple".into(),
+        request_id: world.identity.ctx.ids.new_id().to_string(),
+    }
+}
+
 #[tokio::test]
 async fn registering_makes_an_administrator_once_a_credit_code() {
-    use qihang_proto::identity::v1::{
-        CreateCaptchaRequest, RegisterEmployerRequest, captcha_service_client::CaptchaServiceClient,
-    };
     let world = World::new().await;
-    let captcha = || async {
-        let mut client = CaptchaServiceClient::new(world.identity.anonymous());
-        let captcha = client
-            .create_captcha(CreateCaptchaRequest { kind: 2 })
-            .await
-            .unwrap()
-            .into_inner();
-        let answer = crate::roster_support::solve(&captcha.challenge, captcha.difficulty);
-        (captcha.id, answer)
-    };
-    let request =
-        |(captcha_id, captcha_answer): (String, String), mobile: &str, email: &str| RegisterEmployerRequest {
-            captcha_id,
-            captcha_answer,
-            name: "哈尔滨某某科技有限公司".into(),
-            credit_code: "9144 0300 7152 6726xg".into(),
-            contact_name: "赵丽".into(),
-            mobile: mobile.into(),
-            email: email.into(),
-            password: "correct horse battery staple".into(),
-            request_id: world.identity.ctx.ids.new_id().to_string(),
-        };
     let mut client = EmployerServiceClient::new(world.identity.anonymous());
     let wrong = RegisterEmployerRequest {
         credit_code: "914403007152672600".into(),
-        ..request(captcha().await, "13800000001", "a@example.com")
+        ..registration(&world, "13800000001", "a@example.com").await
     };
     assert_eq!(
         client.register_employer(wrong).await.unwrap_err().code(),
         Code::InvalidArgument
     );
-    let first = request(captcha().await, "13800000001", "a@example.com");
+    let first = registration(&world, "13800000001", "a@example.com").await;
     let answer = client
         .register_employer(first.clone())
         .await
@@ -436,10 +434,29 @@ async fn registering_makes_an_administrator_once_a_credit_code() {
         employer.id,
         "the same request is the same employer, with a session of its own"
     );
-    let taken = request(captcha().await, "13800000002", "b@example.com");
+    let taken = registration(&world, "13800000002", "b@example.com").await;
     let refused = client.register_employer(taken).await.unwrap_err();
     assert_eq!(
         (refused.code(), reason(&refused).as_str()),
         (Code::AlreadyExists, "CREDIT_CODE_TAKEN")
     );
+}
+
+#[tokio::test]
+async fn a_repeated_registration_proves_its_password() {
+    let world = World::new().await;
+    let mut client = EmployerServiceClient::new(world.identity.anonymous());
+    let first = registration(&world, "13800000001", "a@example.com").await;
+    client.register_employer(first.clone()).await.unwrap();
+    let guess = RegisterEmployerRequest {
+        password: "another horse battery staple".into(),
+        ..first.clone()
+    };
+    let refused = client.register_employer(guess).await.unwrap_err();
+    assert_eq!(
+        reason(&refused),
+        "REQUEST_ID_REUSED",
+        "the password of a repeat is checked"
+    );
+    client.register_employer(first).await.unwrap();
 }
