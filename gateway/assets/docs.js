@@ -12,6 +12,11 @@ let specification;
 let operations = [];
 
 /** Makes an element; text is always set as text, never as HTML. */
+// A sentence of the contract: what stands between backticks is code.
+function prose(text) {
+  return (text ?? "").split("`").map((part, place) => (place % 2 ? element("code", {}, part) : part));
+}
+
 function element(name, properties = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -47,7 +52,7 @@ function limits(schema) {
 }
 
 function describe(schema) {
-  const cell = element("td", {}, schema.description ?? "");
+  const cell = element("td", {}, ...prose(schema.description));
   const text = limits(schema);
   if (text) cell.append(element("div", { class: "limits" }, text));
   const inner = schema.type === "array" ? schema.items : schema;
@@ -72,7 +77,7 @@ function schemaView(schema) {
       element("tr", {}, element("td", {}, element("code", {}, String(value))), element("td", {}, whole["x-qihang-values"]?.[value] ?? "")));
     return table(["取值", "说明"], rows);
   }
-  if (!whole.properties) return element("p", {}, element("code", {}, typeName(whole)), " ", whole.description ?? "");
+  if (!whole.properties) return element("p", {}, element("code", {}, typeName(whole)), " ", ...prose(whole.description));
   const required = new Set(whole.required ?? []);
   const rows = Object.entries(whole.properties).map(([name, property]) =>
     element("tr", {},
@@ -116,12 +121,12 @@ function show(operation) {
     element("h2", {}, item.summary),
     element("p", { class: "path" }, element("span", { class: "method" }, operation.method.toUpperCase()), " ", operation.path),
     element("p", {}, ...badges.filter(Boolean).map((text) => element("span", { class: "badge" }, text))),
-    ...item.description.split("\n\n").map((text) => element("p", {}, text)),
+    ...item.description.split("\n\n").map((text) => element("p", {}, ...prose(text))),
     ...(item.parameters ? section("参数", parametersView(item.parameters)) : []),
     ...(item.requestBody ? section("请求体", ...contentView(item.requestBody.content)) : []),
     ...Object.entries(item.responses).flatMap(([status, response]) => {
       const whole = resolve(response);
-      return section(status === "default" ? "出错时" : `返回 ${status}`, element("p", {}, whole.description ?? ""), ...contentView(whole.content));
+      return section(status === "default" ? "出错时" : `返回 ${status}`, element("p", {}, ...prose(whole.description)), ...contentView(whole.content));
     }),
   );
   document.title = `${item.summary} · 启航`;
@@ -155,9 +160,9 @@ function overview() {
   document.title = "接口文档 · 启航";
   document.getElementById("content").replaceChildren(
     element("h2", {}, `${specification.info.title} ${specification.info.version}`),
-    element("p", {}, specification.info.description),
+    element("p", {}, ...prose(specification.info.description)),
     table(["分组", "说明"], specification.tags.map(({ name, description }) =>
-      element("tr", {}, element("td", {}, element("code", {}, name)), element("td", {}, description)))));
+      element("tr", {}, element("td", {}, element("code", {}, name)), element("td", {}, ...prose(description))))));
 }
 
 async function start() {
