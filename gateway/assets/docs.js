@@ -12,11 +12,6 @@ let specification;
 let operations = [];
 
 /** Makes an element; text is always set as text, never as HTML. */
-// A sentence of the contract: what stands between backticks is code.
-function prose(text) {
-  return (text ?? "").split("`").map((part, place) => (place % 2 ? element("code", {}, part) : part));
-}
-
 function element(name, properties = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -24,6 +19,11 @@ function element(name, properties = {}, ...children) {
   }
   node.append(...children.filter((child) => child !== undefined && child !== null));
   return node;
+}
+
+/** A sentence of the contract: what stands between backticks is code. */
+function prose(text) {
+  return (text ?? "").split("`").map((part, place) => (place % 2 ? element("code", {}, part) : part));
 }
 
 function resolve(schema) {
