@@ -1,5 +1,7 @@
 //! What crosses the borders of services: tests of the whole suite and of the house, and what they stand on.
 
+pub mod contract;
+
 use std::path::{Path, PathBuf};
 
 use qihang_kit::telemetry::Metrics;
@@ -99,11 +101,17 @@ impl Standalone {
 /// A plan of a walk.
 #[must_use]
 pub fn plan(secrets: &Secrets, run: u32, students: u32) -> Plan {
+    plan_at(secrets, SCHOOL, run, students)
+}
+
+/// A plan of a walk at a school.
+#[must_use]
+pub fn plan_at(secrets: &Secrets, school: &str, run: u32, students: u32) -> Plan {
     Plan {
         login: ADMINISTRATOR.to_owned(),
         password: secrets.bootstrap_password.clone(),
         run,
-        school_code: SCHOOL.to_owned(),
+        school_code: school.to_owned(),
         students,
     }
 }

@@ -1,10 +1,10 @@
 //! The contract against its own rules, read from the descriptors.
-#![expect(clippy::expect_used, reason = "tests")]
 
 use std::collections::{BTreeMap, HashMap};
 
-use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{EnumDescriptor, Kind, MessageDescriptor};
 use qihang_proto::POOL;
+use qihang_tests::contract::{SERVICE, access, flag, methods, roles, route};
 
 /// Commands that may be repeated without a request id, and why.
 const REPEATABLE: [(&str, &str); 5] = [
@@ -18,12 +18,6 @@ const REPEATABLE: [(&str, &str); 5] = [
     ("ReleaseReview", "what is given back stays given back"),
 ];
 
-fn methods() -> impl Iterator<Item = MethodDescriptor> {
-    POOL.services()
-        .filter(|service| service.package_name().starts_with("qihang."))
-        .flat_map(|service| service.methods().collect::<Vec<_>>())
-}
-
 fn messages() -> Vec<MessageDescriptor> {
     POOL.all_messages()
         .filter(|message| message.package_name().starts_with("qihang.") && !message.is_map_entry())
@@ -36,52 +30,11 @@ fn enums() -> Vec<EnumDescriptor> {
         .collect()
 }
 
-fn option(method: &MethodDescriptor, name: &str) -> Option<DynamicMessage> {
-    let extension = POOL
-        .get_extension_by_name(name)
-        .expect("the option is in the contract");
-    let options = method.options();
-    options
-        .has_extension(&extension)
-        .then(|| options.get_extension(&extension).as_message().cloned())
-        .flatten()
-}
-
-/// `(verb, path)` of a method's HTTP route.
-fn route(method: &MethodDescriptor) -> Option<(String, String)> {
-    let http = option(method, "google.api.http")?;
-    ["get", "put", "post", "delete", "patch"]
-        .into_iter()
-        .find_map(|verb| {
-            let path = http.get_field_by_name(verb)?.as_str().map(str::to_owned)?;
-            (!path.is_empty()).then(|| (verb.to_owned(), path))
-        })
-}
-
-fn flag(message: &DynamicMessage, field: &str) -> bool {
-    message
-        .get_field_by_name(field)
-        .is_some_and(|value| value.as_bool() == Some(true))
-}
-
-/// Numbers of the roles that may call.
-fn roles(access: &DynamicMessage) -> Vec<i32> {
-    let roles = access.get_field_by_name("roles").expect("Access has roles");
-    roles
-        .as_list()
-        .expect("a list")
-        .iter()
-        .filter_map(Value::as_enum_number)
-        .collect()
-}
-
 #[test]
 fn every_call_says_who_may_call_it_and_has_a_route_unless_it_is_for_services() {
-    const SERVICE: i32 = 6;
     for method in methods() {
         let name = method.full_name().to_owned();
-        let access = option(&method, "qihang.options.v1.access")
-            .unwrap_or_else(|| panic!("{name} has no access option"));
+        let access = access(&method).unwrap_or_else(|| panic!("{name} has no access option"));
         let (roles, anonymous) = (roles(&access), flag(&access, "anonymous"));
         assert!(
             anonymous == roles.is_empty(),
@@ -206,7 +159,7 @@ fn enums_begin_with_unspecified_and_values_bear_the_enums_name() {
 #[test]
 fn creates_and_verbs_can_be_repeated_safely() {
     for method in methods() {
-        let access = option(&method, "qihang.options.v1.access").expect("checked elsewhere");
+        let access = access(&method).expect("checked elsewhere");
         let Some((verb, _)) = route(&method) else { continue };
         let raw = method.is_client_streaming();
         let exempt = REPEATABLE.iter().any(|(name, _)| *name == method.name());
