@@ -26,6 +26,11 @@ function prose(text) {
   return (text ?? "").split("`").map((part, place) => (place % 2 ? element("code", {}, part) : part));
 }
 
+/** A path that breaks before its parts, not inside a word. */
+function breakable(path) {
+  return path.split(/(?=[/:])/).flatMap((part) => [element("wbr"), part]);
+}
+
 function resolve(schema) {
   if (!schema || !schema.$ref) return schema ?? {};
   const target = schema.$ref.slice(2).split("/").reduce((at, part) => at?.[part], specification);
@@ -144,7 +149,7 @@ function list(query) {
   nav.replaceChildren(...[...groups].flatMap(([tag, members]) => [
     element("h2", {}, tag),
     ...members.map(({ method, path, item }) =>
-      element("a", { href: `#${item.operationId}`, title: item.summary }, element("span", { class: "method" }, method.toUpperCase()), element("span", {}, path))),
+      element("a", { href: `#${item.operationId}`, title: item.summary }, element("span", { class: "method" }, method.toUpperCase()), element("span", {}, ...breakable(path)))),
   ]));
   if (matches.length === 0) nav.append(element("p", {}, "没有找到，请换一个词。"));
 }
