@@ -9,6 +9,19 @@
 )]
 
 mod calls;
+mod forgery;
+mod fuzz;
 mod matrix;
 mod request;
 mod world;
+
+/// One world for all: making it takes longer than asking it everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_changes_or_breaks_what_is_not_theirs() {
+    let world = world::World::start().await;
+    matrix::answers_hold_nothing_of_strangers(&world).await;
+    matrix::refusals_tell_nothing(&world).await;
+    forgery::what_is_forged_is_refused(&world).await;
+    fuzz::rubbish_is_refused(&world).await;
+    world.stop().await;
+}

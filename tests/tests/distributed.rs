@@ -3,12 +3,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Duration,
 };
 
 use qihang_kit::testing::{Collector, collector};
 use qihang_standalone::{
-    demo::walk,
+    demo::{Outcome, walk, walk::PASSWORD},
     distributed::{Options, SERVICES, start},
     postgres::Use,
     secrets::Secrets,
@@ -43,6 +44,31 @@ async fn the_main_job_runs_across_processes_and_each_request_is_one_trace() {
     schemas_are_closed_to_each_other(&running.servers().postgres.url("qihang")).await;
     one_trace_from_the_gateway_to_the_consumer(&collector).await;
     running.stop().await;
+    logs_hold_nobody(&folder.path().join("log"), &outcome);
+}
+
+/// What the processes wrote while a whole walk went through them names none of its people.
+fn logs_hold_nobody(logs: &Path, outcome: &Outcome) {
+    let person = &outcome.person;
+    let mut lines = 0;
+    for entry in std::fs::read_dir(logs).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        lines += text.lines().count();
+        for secret in [
+            &person.identity,
+            &person.name,
+            &person.mobile,
+            &person.email,
+            &person.number,
+            PASSWORD,
+            &outcome.verify_code,
+            outcome.student.token().unwrap(),
+        ] {
+            assert!(!text.contains(secret), "{} holds {secret}", path.display());
+        }
+    }
+    assert!(lines > 0, "nothing was logged");
 }
 
 /// A role of its own for each service, which may look into no other's schema.

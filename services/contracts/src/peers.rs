@@ -28,7 +28,10 @@ pub(crate) async fn find_student(
     let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
     match client.find_student(request).await {
         Ok(reply) => Ok(reply.into_inner()),
-        Err(status) if status.code() == Code::NotFound => Err(Error::StudentNotFound),
+        // What identity's rules refuse, e.g. a name of nothing but spaces, names nobody either.
+        Err(status) if matches!(status.code(), Code::NotFound | Code::InvalidArgument) => {
+            Err(Error::StudentNotFound)
+        }
         Err(status) => Err(away("identity", &status)),
     }
 }

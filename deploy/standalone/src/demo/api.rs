@@ -106,6 +106,12 @@ impl Api {
         &self.base
     }
 
+    /// The access token; `None` for nobody.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Calls and takes any answer.
     ///
     /// # Errors

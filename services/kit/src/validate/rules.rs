@@ -118,10 +118,6 @@ impl Value<'_> {
 }
 
 impl Rules {
-    pub(super) fn is_free(&self) -> bool {
-        matches!(self, Self::Free)
-    }
-
     /// The first problem of a value.
     pub(super) fn judge(&self, value: Value<'_>) -> Option<Problem> {
         match (self, value) {

@@ -272,6 +272,13 @@ fn texts_that_are_no_utf8_are_malformed_and_named() {
 }
 
 #[test]
+fn texts_with_the_null_character_are_refused_by_field() {
+    let fault = check("qihang.identity.v1.FindStudentRequest", &[0x1a, 3, b'a', 0, b'b']).unwrap_err();
+    let name = fault.fields().iter().find(|field| field.field == "name");
+    assert_eq!(name.map(|field| field.reason.as_str()), Some("CHARACTER_INVALID"));
+}
+
+#[test]
 fn violations_are_capped_and_depth_is_bounded() {
     let many = (0..200)
         .flat_map(|_| [0x52, 5, b'a', b'a', b'a', b'a', b'a'])

@@ -139,9 +139,7 @@ impl<'a> Walk<'a> {
         if (field.ignore_zero || item.ignore_zero) && value.is_zero() {
             return Ok(());
         }
-        item.rules
-            .judge(value)
-            .map_or(Ok(()), |problem| self.add(problem))
+        self.judge(item, value)
     }
 
     fn many(
@@ -214,8 +212,19 @@ impl<'a> Walk<'a> {
             return self.message(program, bytes);
         }
         let value = read(item.scalar, raw)?;
-        if item.rules.is_free() || (item.ignore_zero && value.is_zero()) {
+        if item.ignore_zero && value.is_zero() {
             return Ok(());
+        }
+        self.judge(item, value)
+    }
+
+    fn judge(&mut self, item: &Item, value: Value<'_>) -> Result<(), Stop> {
+        // PostgreSQL has no texts with U+0000, whatever the contract says of a field.
+        if matches!(value, Value::Text(text) if text.contains('\0')) {
+            return self.add((
+                "CHARACTER_INVALID",
+                "含有看不见的空字符（U+0000），请删去后重试。".to_owned(),
+            ));
         }
         item.rules
             .judge(value)
