@@ -57,7 +57,8 @@ fmt: ## Formats
 
 sqlx: ## Refreshes .sqlx from the migrations
 	$(INSTALL) postgres redis rabbitmq
-	cargo build -p qihang-tests --bin with-servers
+	# It cannot be built while a query is not in .sqlx yet; one from before the change starts the same servers.
+	[ -x $(CARGO_TARGET_DIR)/debug/with-servers ] || cargo build -p qihang-tests --bin with-servers
 	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers deploy/tools/sqlx
 
 secrets: ## Makes the secrets of deploy/compose.yaml below deploy/secrets, once

@@ -62,6 +62,15 @@ pub(crate) enum Error {
     /// The password is too weak.
     #[error("weak password")]
     Weak(Weakness),
+    /// The old password of a change is wrong.
+    #[error("old password wrong")]
+    OldPasswordWrong,
+    /// The new password is the old one.
+    #[error("password unchanged")]
+    PasswordUnchanged,
+    /// The new password of a change is too weak.
+    #[error("weak new password")]
+    WeakNew(Weakness),
     /// The login, mobile or e-mail signs somebody else in.
     #[error("login taken")]
     LoginTaken { field: &'static str },
@@ -176,6 +185,9 @@ impl From<Error> for Fault {
                 "注册凭证已超过 30 分钟，请从第一步重新开始",
             ),
             Error::Weak(weakness) => weakness.into(),
+            Error::OldPasswordWrong => old_password_wrong(),
+            Error::PasswordUnchanged => password_unchanged(),
+            Error::WeakNew(weakness) => Self::invalid("newPassword", weakness.reason(), weakness.message()),
             Error::LoginTaken { field } => taken(field),
             Error::RefreshInvalid => Self::unauthenticated("REFRESH_INVALID", "登录已结束，请重新登录"),
             Error::RefreshSuperseded => {
@@ -260,6 +272,18 @@ fn mismatched(mismatch: Mismatch) -> Fault {
         .with("officeName", office_name)
         .with("officeContact", office_contact)
         .with("officePhone", office_phone)
+}
+
+fn old_password_wrong() -> Fault {
+    Fault::invalid("oldPassword", "PASSWORD_WRONG", "原密码不正确，请重新输入")
+}
+
+fn password_unchanged() -> Fault {
+    Fault::invalid(
+        "newPassword",
+        "PASSWORD_UNCHANGED",
+        "新密码与原密码相同，请换一个新密码",
+    )
 }
 
 fn taken(field: &'static str) -> Fault {

@@ -47,9 +47,9 @@ pub(crate) struct Attempt<'a> {
 }
 
 /// The two counters of an attempt.
-struct Subjects {
-    account: Vec<u8>,
-    address: Vec<u8>,
+pub(crate) struct Subjects {
+    pub(crate) account: Vec<u8>,
+    pub(crate) address: Vec<u8>,
 }
 
 /// Signs in.
@@ -136,7 +136,10 @@ async fn risky(app: &App, subjects: &Subjects) -> Result<bool, Error> {
 }
 
 /// Counts the attempt as failed before the password is looked at: of many at once only the first goes on.
-async fn charge(app: &App, subjects: &Subjects, caller: &Caller) -> Result<(), Error> {
+///
+/// # Errors
+/// LOGIN_THROTTLED, LOGIN_LIMITED; the database's.
+pub(crate) async fn charge(app: &App, subjects: &Subjects, caller: &Caller) -> Result<(), Error> {
     let mut transaction = app.ctx.pool.begin().await?;
     address_limit(app)
         .check(&mut transaction, &subjects.address)
@@ -185,17 +188,31 @@ async fn refuse(
     subjects: &Subjects,
     caller: &Caller,
 ) -> Result<IssuedSession, Error> {
+    note_refusal(app, "login.refuse", account_id, subjects, caller).await?;
+    Err(Error::LoginRefused)
+}
+
+/// Counts a wrong password against the address and keeps it in the audit; the account was charged before.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn note_refusal(
+    app: &App,
+    event: &'static str,
+    account_id: Option<Uuid>,
+    subjects: &Subjects,
+    caller: &Caller,
+) -> Result<(), Error> {
     let mut transaction = app.ctx.pool.begin().await?;
     address_limit(app)
         .count(&mut transaction, &subjects.address)
         .await?;
     let event = Event {
-        event: "login.refuse",
+        event,
         refused: true,
         account_id,
         ..Event::default()
     };
     audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
-    transaction.commit().await?;
-    Err(Error::LoginRefused)
+    Ok(transaction.commit().await?)
 }

@@ -3,6 +3,7 @@
 pub(crate) mod account_view;
 pub(crate) mod accounts;
 pub(crate) mod captchas;
+pub(crate) mod change_password;
 pub(crate) mod directory;
 pub(crate) mod employer_flow;
 pub(crate) mod employer_view;

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use qihang_kit::{auth, status::Fault};
-use qihang_proto::identity::v1::{Account, GetAccountRequest, account_service_server};
+use qihang_proto::identity::v1::{
+    Account, ChangePasswordRequest, ChangePasswordResponse, GetAccountRequest, account_service_server,
+};
 use tonic::{Request, Response, Status};
 
 use crate::{
     App,
     error::{Error, Missing},
-    rpc::account_view,
+    rpc::{account_view, change_password},
     store,
 };
 
-/// Shows the caller's own account.
+/// Shows the caller's own account and changes its password.
 pub(crate) struct AccountService(pub(crate) Arc<App>);
 
 #[tonic::async_trait]
@@ -24,5 +26,14 @@ impl account_service_server::AccountService for AccountService {
         let row = store::accounts::get(&mut conn, id).await.map_err(Error::from)?;
         let row = row.ok_or(Error::NotFound(Missing::Account))?;
         Ok(Response::new(account_view::account(&row, &self.0.sealer)?))
+    }
+    async fn change_password(
+        &self,
+        request: Request<ChangePasswordRequest>,
+    ) -> Result<Response<ChangePasswordResponse>, Status> {
+        let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
+        Ok(Response::new(
+            change_password::change(&self.0, request.get_ref(), principal, &caller).await?,
+        ))
     }
 }

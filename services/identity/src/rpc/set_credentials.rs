@@ -135,7 +135,8 @@ async fn new_account(
     })
 }
 
-fn tail(identity_number: &str) -> String {
+/// The end of an identity number.
+pub(crate) fn tail(identity_number: &str) -> String {
     let length = identity_number.chars().count();
     identity_number
         .chars()
@@ -158,10 +159,15 @@ pub(crate) async fn prove(
     if app.passwords.verify(password, hash).await? {
         return Ok(());
     }
-    Err(Fault::invalid(
+    Err(reused())
+}
+
+/// The request id belongs to another request.
+pub(crate) fn reused() -> Error {
+    Fault::invalid(
         "requestId",
         "REQUEST_ID_REUSED",
         "这个 requestId 已用于另一次不同的请求，请为新的请求换一个",
     )
-    .into())
+    .into()
 }

@@ -241,7 +241,7 @@ pub(crate) async fn find_staff(conn: &mut PgConnection, login: &str) -> sqlx::Re
     .await
 }
 
-/// Gets the password hash of an account, for the repeat of a registration.
+/// Gets the password hash of an account.
 ///
 /// # Errors
 /// The database's.
@@ -252,6 +252,30 @@ pub(crate) async fn credentials(conn: &mut PgConnection, id: Uuid) -> sqlx::Resu
         id
     )
     .fetch_optional(conn)
+    .await
+}
+
+/// Changes the password of an account whose hash is still the one that was proved; otherwise no row.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn change_password(
+    conn: &mut PgConnection,
+    id: Uuid,
+    proved: &str,
+    password_hash: &str,
+) -> sqlx::Result<PgQueryResult> {
+    sqlx::query!(
+        r#"
+        UPDATE identity.accounts
+        SET password_hash = $3, version = version + 1, update_time = identity.kit_now()
+        WHERE id = $1 AND password_hash = $2 AND state = 'ACTIVE'
+        "#,
+        id,
+        proved,
+        password_hash,
+    )
+    .execute(conn)
     .await
 }
 

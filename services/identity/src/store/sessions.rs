@@ -44,6 +44,8 @@ pub(crate) enum EndReason {
     Reused,
     /// The account, or its place with the employer, does not count any more.
     Disabled,
+    /// The password was changed elsewhere.
+    Password,
     /// The account got a new activation.
     Reset,
 }
@@ -55,6 +57,7 @@ impl EndReason {
             Self::Revoked => "REVOKED",
             Self::Reused => "REUSED",
             Self::Disabled => "DISABLED",
+            Self::Password => "PASSWORD",
             Self::Reset => "RESET",
         }
     }

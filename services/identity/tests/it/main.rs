@@ -6,6 +6,7 @@ mod employer;
 mod origin;
 mod origin_racing;
 mod origin_reviews;
+mod password;
 mod people;
 mod registration;
 mod roster;
