@@ -1,10 +1,10 @@
-//! What this service publishes: one message for each step of an agreement.
+//! What this service publishes: one message for each step of an agreement, and reminders.
 
 use qihang_kit::outbox::Outgoing;
-use qihang_proto::messages::v1::AgreementChanged;
+use qihang_proto::messages::v1::{AgreementChanged, OfferExpiring};
 use uuid::Uuid;
 
-use crate::store::agreements::Record;
+use crate::store::{agreements::Record, reminders::Due};
 
 /// The routing key of an event; `None` for steps that nobody else cares for.
 fn key(event: &str) -> Option<&'static str> {
@@ -46,4 +46,17 @@ pub(crate) fn changed(id: Uuid, event: &str, from: &str, record: &Record) -> Opt
         version: u32::try_from(record.version + 1).unwrap_or_default(),
     };
     Some(Outgoing::new(id, key(event)?, record.rules.id, &message))
+}
+
+/// The message that an offer is about to expire.
+pub(crate) fn expiring(id: Uuid, due: &Due) -> Outgoing {
+    let message = OfferExpiring {
+        agreement_id: due.agreement_id.to_string(),
+        student_id: due.student_id.to_string(),
+        employer_id: due.employer_id.to_string(),
+        school_code: due.school_code.clone(),
+        revision: u32::try_from(due.revision).unwrap_or_default(),
+        hours: u32::try_from(due.hours).unwrap_or_default(),
+    };
+    Outgoing::new(id, "contracts.agreement.expiring.v1", due.agreement_id, &message)
 }

@@ -5,5 +5,6 @@ pub(crate) mod history;
 pub(crate) mod lists;
 pub(crate) mod origins;
 pub(crate) mod reads;
+pub(crate) mod reminders;
 pub(crate) mod revisions;
 pub(crate) mod slots;

@@ -1,6 +1,7 @@
 //! Background work, one file a task.
 
 mod deadlines;
+mod reminders;
 
 use std::sync::Arc;
 
@@ -10,5 +11,8 @@ use crate::App;
 
 /// Every task.
 pub(crate) fn all(app: &Arc<App>) -> Vec<Arc<dyn Task>> {
-    vec![Arc::new(deadlines::Deadlines(app.clone()))]
+    vec![
+        Arc::new(deadlines::Deadlines(app.clone())),
+        Arc::new(reminders::Reminders(app.clone())),
+    ]
 }

@@ -175,6 +175,48 @@ async fn withdrawn_declined_and_expired_offers_are_over() {
 }
 
 #[tokio::test]
+async fn an_open_offer_is_reminded_of_three_times_and_only_while_it_is_open() {
+    const KEY: &str = "contracts.agreement.expiring.v1";
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let sent = suite.sent(&employer, &student).await;
+    let reminded = async || {
+        // Twice at the same moment is once.
+        suite.service.run_tasks().await;
+        suite.service.run_tasks().await;
+        suite.keys().await.iter().filter(|key| *key == KEY).count()
+    };
+    assert_eq!(reminded().await, 0, "it has just come");
+    wait_until(&suite, &sent, 72).await;
+    assert_eq!(reminded().await, 1, "72 hours before");
+    wait_until(&suite, &sent, 25).await;
+    assert_eq!(reminded().await, 1, "25 hours before");
+    wait_until(&suite, &sent, 24).await;
+    assert_eq!(reminded().await, 2, "24 hours before");
+    wait_until(&suite, &sent, 2).await;
+    assert_eq!(reminded().await, 3, "2 hours before");
+    let mut as_student = suite.signing(&student.principal);
+    as_student.decline_offer(because(&sent)).await.unwrap();
+    suite.service.advance(Duration::hours(1)).await;
+    assert_eq!(reminded().await, 3, "declined");
+
+    // One that nobody looked at for days is reminded of once, by the most urgent.
+    let sent = suite.sent(&employer, &student).await;
+    wait_until(&suite, &sent, 1).await;
+    assert_eq!(reminded().await, 4);
+}
+
+/// Lets time pass until so many hours, less a minute, before an offer's end.
+async fn wait_until(suite: &Suite, offer: &Agreement, hours: i64) {
+    let ends = OffsetDateTime::from_unix_timestamp(offer.expire_time.unwrap().seconds).unwrap();
+    let moment = ends - Duration::hours(hours) + Duration::minutes(1);
+    suite
+        .service
+        .advance(moment - suite.service.ctx.clock.now())
+        .await;
+}
+
+#[tokio::test]
 async fn three_offers_a_year_but_after_a_refusal_of_the_school_one_more() {
     let suite = Suite::start().await;
     let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
