@@ -13,7 +13,7 @@ WITH_TOOLS := deploy/tools/with-tools
 # Our crates are compiled by clippy's driver in lint and in test alike: clippy then costs no build of its own.
 CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 
-.PHONY: help run run-distributed demo test servers bench lint fmt sqlx secrets
+.PHONY: help run run-distributed demo test servers bench fuzz lint fmt sqlx secrets
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -46,6 +46,20 @@ servers: ## Keeps private servers open and prints the environment that tests wan
 bench: ## Measures, each thing against a stated baseline
 	$(INSTALL) postgres
 	$(WITH_TOOLS) cargo run --release -p qihang-tests --bin bench
+
+# Seconds for each target of cargo fuzz, and examples of each call and caller for Schemathesis.
+SECONDS ?= 60
+EXAMPLES ?= 50
+
+fuzz: ## Looks for inputs that break a promise: SECONDS= for each target, EXAMPLES= of each call
+	$(INSTALL) postgres verifiers
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	for target in transcoder template page_token sheet; do \
+		mkdir -p $(CARGO_TARGET_DIR)/fuzz-corpus/$$target && \
+		cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir $(CARGO_TARGET_DIR)/fuzz $$target \
+			$(CARGO_TARGET_DIR)/fuzz-corpus/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(SECONDS) || exit 1; \
+	done
+	$(CLIPPY) QIHANG_TEST_EXAMPLES=$(EXAMPLES) $(WITH_TOOLS) cargo test -p qihang-tests --test security
 
 lint: ## Format, compiler and clippy without a warning, duplicates, licences
 	cargo fmt --all --check

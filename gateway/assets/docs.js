@@ -53,6 +53,7 @@ function limits(schema) {
   const parts = Object.entries(limitNames).filter(([key]) => schema[key] !== undefined).map(([key, name]) => `${name} ${schema[key]}`);
   if (schema.not?.enum) parts.push(`不可为 ${schema.not.enum.join("、")}`);
   if (schema.enum) parts.push(`取值 ${schema.enum.join("、")}`);
+  if (schema.anyOf) parts.push(...schema.anyOf.map(limits).filter((part) => part !== "至多字符数 0"), "可为空");
   return parts.join("；");
 }
 

@@ -198,7 +198,12 @@ mod tests {
         assert_eq!(create["x-qihang-roles"][0], "STUDENT");
         let schema = &document["components"]["schemas"]["documents.v1.CreateUploadRequest"];
         assert_eq!(schema["properties"]["fileName"]["maxLength"], 128);
-        assert_eq!(schema["properties"]["requestId"]["format"], "uuid");
+        // It may be left out, and what is left out is empty.
+        let optional = &schema["properties"]["requestId"];
+        assert_eq!(
+            optional["anyOf"],
+            json!([{ "maxLength": 0 }, { "format": "uuid" }])
+        );
         assert_eq!(schema["required"], json!(["purpose", "fileName", "sizeBytes"]));
         assert_eq!(
             schema["properties"]["purpose"]["not"]["enum"][0],

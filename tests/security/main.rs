@@ -11,8 +11,11 @@
 mod calls;
 mod forgery;
 mod fuzz;
+mod guesses;
 mod matrix;
 mod request;
+mod schema;
+mod uploads;
 mod world;
 
 /// One world for all: making it takes longer than asking it everything.
@@ -22,6 +25,9 @@ async fn nobody_sees_changes_or_breaks_what_is_not_theirs() {
     matrix::answers_hold_nothing_of_strangers(&world).await;
     matrix::refusals_tell_nothing(&world).await;
     forgery::what_is_forged_is_refused(&world).await;
+    guesses::guessing_is_stopped(&world).await;
+    uploads::trapped_files_are_refused(&world).await;
     fuzz::rubbish_is_refused(&world).await;
+    schema::answers_are_those_of_the_description(&world).await;
     world.stop().await;
 }

@@ -3,6 +3,7 @@
 use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, Value};
 use serde_json::{Map, Value as Json, json};
 
+const IGNORE_IF_ZERO_VALUE: i32 = 1;
 const IGNORE_ALWAYS: i32 = 3;
 
 /// The rules of one field.
@@ -26,6 +27,11 @@ impl Rules {
             .cloned()
             .map(Self)?;
         (rules.ignore() != IGNORE_ALWAYS).then_some(rules)
+    }
+
+    /// True when the rules do not count for an empty text, a zero or the unspecified value.
+    pub fn spare_empty(&self) -> bool {
+        self.ignore() == IGNORE_IF_ZERO_VALUE
     }
 
     fn ignore(&self) -> i32 {

@@ -118,6 +118,9 @@ impl<'a> Schemas<'a> {
         };
         if let Some(rules) = rules {
             rules.apply(&kind, &mut schema);
+            if rules.spare_empty() && matches!(kind, Kind::String) && !field.is_list() {
+                schema = or_empty(schema);
+            }
         }
         if field
             .field_descriptor_proto()
@@ -138,8 +141,12 @@ impl<'a> Schemas<'a> {
             Kind::Float => json!({ "type": "number", "format": "float" }),
             Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => json!({ "type": "integer", "format": "int32" }),
             Kind::Uint32 | Kind::Fixed32 => json!({ "type": "integer", "format": "uint32", "minimum": 0 }),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => json!({ "type": "string", "format": "int64" }),
-            Kind::Uint64 | Kind::Fixed64 => json!({ "type": "string", "format": "uint64" }),
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+                json!({ "type": "string", "format": "int64", "pattern": "^-?[0-9]{1,19}$" })
+            }
+            Kind::Uint64 | Kind::Fixed64 => {
+                json!({ "type": "string", "format": "uint64", "pattern": "^[0-9]{1,20}$" })
+            }
             Kind::Bool => json!({ "type": "boolean" }),
             Kind::String => json!({ "type": "string" }),
             Kind::Bytes => json!({ "type": "string", "contentEncoding": "base64" }),
@@ -183,6 +190,19 @@ fn describe(schema: &mut Map<String, Value>, comment: String) {
     if !comment.is_empty() {
         schema.insert("description".to_owned(), json!(comment));
     }
+}
+
+/// The schema of a text that may be empty in spite of its rules.
+fn or_empty(mut schema: Map<String, Value>) -> Map<String, Value> {
+    let strict = ["pattern", "format", "minLength", "enum"];
+    let rules: Map<String, Value> = strict
+        .into_iter()
+        .filter_map(|rule| Some((rule.to_owned(), schema.shift_remove(rule)?)))
+        .collect();
+    if !rules.is_empty() {
+        schema.insert("anyOf".to_owned(), json!([{ "maxLength": 0 }, rules]));
+    }
+    schema
 }
 
 fn object(value: Value) -> Map<String, Value> {

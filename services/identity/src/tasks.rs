@@ -4,5 +4,4 @@ pub(crate) mod expire_employers;
 pub(crate) mod import_plan;
 pub(crate) mod import_roster;
 pub(crate) mod purge;
-pub(crate) mod roster_file;
 pub(crate) mod rotate_keys;

@@ -26,6 +26,7 @@ pub mod run;
 pub mod server;
 pub mod service;
 pub mod settings;
+pub mod sheet;
 pub mod status;
 pub mod tasks;
 pub mod telemetry;

@@ -209,26 +209,12 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
-/// The wire form has no place for a violation's reason beside its sentence, so the reason leads the description.
 fn violation(violation: Violation) -> FieldViolation {
-    FieldViolation::new(
-        violation.field,
-        format!("{}: {}", violation.reason, violation.message),
-    )
-}
-
-/// Splits a description made by this module into reason and sentence.
-#[must_use]
-pub fn split_violation(description: &str) -> (&str, &str) {
-    match description.split_once(": ") {
-        Some((reason, message))
-            if reason
-                .bytes()
-                .all(|b| b.is_ascii_uppercase() || b == b'_' || b.is_ascii_digit()) =>
-        {
-            (reason, message)
-        }
-        _ => ("", description),
+    FieldViolation {
+        field: violation.field,
+        description: violation.message,
+        reason: violation.reason.to_owned(),
+        ..FieldViolation::default()
     }
 }
 
@@ -291,10 +277,8 @@ mod tests {
             Some(Duration::from_secs(3))
         );
         let field = &details.bad_request().unwrap().field_violations[0];
-        assert_eq!(
-            split_violation(&field.description),
-            ("SALARY_TOO_LOW", "薪资过低，请填写不低于 1 元的数额")
-        );
+        assert_eq!(field.reason, "SALARY_TOO_LOW");
+        assert_eq!(field.description, "薪资过低，请填写不低于 1 元的数额");
     }
 
     #[test]

@@ -2,7 +2,13 @@
 
 use std::collections::HashMap;
 
-use qihang_kit::{crypto::Sealer, ids::Ids, status::Fault, validators};
+use qihang_kit::{
+    crypto::Sealer,
+    ids::Ids,
+    sheet::{self, Unreadable},
+    status::Fault,
+    validators,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -17,7 +23,6 @@ use crate::{
         imports::{Change, ChangedField, Ending},
         merge::{Present, Staged},
     },
-    tasks::roster_file::{self, Unreadable},
 };
 
 /// Most findings that are kept; all are counted.
@@ -86,7 +91,7 @@ impl Checked {
 /// Why nothing of it can be used.
 pub(crate) fn check(bytes: &[u8], frame: &Frame) -> Result<Checked, Refused> {
     let mut header = None;
-    roster_file::read(bytes, &mut |_, cells| {
+    sheet::read(bytes, &mut |_, cells| {
         header = Some(cells);
         false
     })
@@ -99,7 +104,7 @@ pub(crate) fn check(bytes: &[u8], frame: &Frame) -> Result<Checked, Refused> {
     };
     let mut checker = Checker::new(&layout, frame);
     let mut first = true;
-    roster_file::read(bytes, &mut |number, cells| {
+    sheet::read(bytes, &mut |number, cells| {
         if std::mem::take(&mut first) {
             return true;
         }

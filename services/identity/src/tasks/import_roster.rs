@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use async_trait::async_trait;
 use futures::StreamExt as _;
-use qihang_kit::{db, outbox, status::Fault, tasks::Task};
+use qihang_kit::{db, outbox, sheet, status::Fault, tasks::Task};
 use qihang_proto::{
     documents::v1::{ReadFileRequest, file_service_client::FileServiceClient},
     messages::v1::RosterImported,
@@ -23,10 +23,7 @@ use crate::{
         imports::{self, Ending, ImportRow},
         merge,
     },
-    tasks::{
-        import_plan::{self, Checked, Plan},
-        roster_file,
-    },
+    tasks::import_plan::{self, Checked, Plan},
 };
 
 /// An import whose worker was silent for so long is taken by another.
@@ -166,7 +163,7 @@ impl Run<'_> {
         let mut bytes = Vec::new();
         while let Some(piece) = pieces.next().await {
             bytes.extend_from_slice(&piece.map_err(unavailable)?.data);
-            if bytes.len() > roster_file::MAX_BYTES {
+            if bytes.len() > sheet::MAX_BYTES {
                 return Err(Fault::invalid(
                     "fileId",
                     "FILE_TOO_LARGE",

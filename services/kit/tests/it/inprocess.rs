@@ -6,7 +6,6 @@ use futures::StreamExt as _;
 use prost::Message as _;
 use qihang_kit::{
     auth::Principal,
-    status::split_violation,
     testing::{Acting, employer, school_staff, student},
 };
 use qihang_proto::{
@@ -183,7 +182,7 @@ async fn requests_are_validated_before_the_handler() {
         .unwrap()
         .field_violations
         .iter()
-        .map(|one| (one.field.as_str(), split_violation(&one.description).0))
+        .map(|one| (one.field.as_str(), one.reason.as_str()))
         .collect();
     assert_eq!(
         told,

@@ -1,4 +1,4 @@
-//! Roster files as rows of text: XLSX, or CSV in UTF-8 or GB 18030.
+//! Tables that people upload, as rows of text: XLSX, or CSV in UTF-8 or GB 18030.
 
 use std::io::Cursor;
 
@@ -6,28 +6,33 @@ use calamine::{DataRef, Reader as _, Xlsx};
 use encoding_rs::GB18030;
 
 /// Most rows a file may have, the header not counted.
-pub(crate) const MAX_ROWS: u32 = 200_000;
+pub const MAX_ROWS: u32 = 200_000;
 
 /// Most bytes a file may have.
-pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Most columns that are looked at.
-const MAX_COLUMNS: usize = 256;
+pub const MAX_COLUMNS: usize = 256;
 
 /// Longest text of a cell that is looked at, in bytes.
-const MAX_CELL: usize = 4096;
+pub const MAX_CELL: usize = 4096;
 
 /// Why a file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unreadable {
+pub enum Unreadable {
+    /// No bytes.
     #[error("文件是空的，请检查后重新上传")]
     Empty,
+    /// It begins as a workbook and is none.
     #[error("不是可读取的 Excel 文件（.xlsx），请用 Excel 另存为 .xlsx 或 CSV 后重新上传")]
     Workbook,
+    /// Neither UTF-8 nor GB 18030.
     #[error("文件编码既不是 UTF-8 也不是 GB 18030，请另存为 UTF-8 编码的 CSV 后重新上传")]
     Encoding,
+    /// A quote is not closed, or the like; the line.
     #[error("CSV 第{0}行附近格式有误，请检查引号是否成对")]
     Csv(u64),
+    /// More than [`MAX_ROWS`].
     #[error("文件超过{MAX_ROWS}行，请分批导入")]
     TooManyRows,
 }
@@ -37,7 +42,7 @@ pub(crate) enum Unreadable {
 ///
 /// # Errors
 /// Why the file cannot be read, or cannot be read on.
-pub(crate) fn read(bytes: &[u8], row: &mut dyn FnMut(u32, Vec<String>) -> bool) -> Result<(), Unreadable> {
+pub fn read(bytes: &[u8], row: &mut dyn FnMut(u32, Vec<String>) -> bool) -> Result<(), Unreadable> {
     if bytes.is_empty() {
         return Err(Unreadable::Empty);
     }

@@ -1,0 +1,7 @@
+//! `cargo fuzz run page_token`: see targets.rs.
+#![no_main]
+
+#[path = "../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::page_token(bytes));
