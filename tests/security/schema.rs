@@ -39,7 +39,7 @@ pub(crate) async fn answers_are_those_of_the_description(world: &World) {
 /// What it found wrong as this caller; `None` for nothing.
 async fn ask(base: &str, caller: &Caller) -> Option<String> {
     let python = std::env::var_os("QIHANG_TEST_PYTHON").unwrap_or_else(|| "python3".into());
-    let examples = std::env::var("QIHANG_TEST_EXAMPLES").unwrap_or_else(|_| EXAMPLES.to_owned());
+    let examples = std::env::var_os("QIHANG_TEST_EXAMPLES").unwrap_or_else(|| EXAMPLES.into());
     let mut command = Command::new(python);
     command
         .args(["-m", "schemathesis.cli", "run"])
@@ -52,7 +52,9 @@ async fn ask(base: &str, caller: &Caller) -> Option<String> {
             "--checks",
             "response_headers_conformance,response_schema_conformance",
         ])
-        .args(["--phases", "coverage,fuzzing", "--max-examples", &examples])
+        .args(["--phases", "coverage,fuzzing"])
+        .arg("--max-examples")
+        .arg(examples)
         .args([
             "--suppress-health-check",
             "all",

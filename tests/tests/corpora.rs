@@ -47,5 +47,5 @@ fn the_corpus_of_tables_has_a_workbook_that_is_read() {
         true
     })
     .expect("a good workbook");
-    assert_eq!(cells, ["学号", "20220001", "是", ""]);
+    assert_eq!(cells, ["2003-04-15", "1.5", "李明"]);
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     comments::{Comments, first_sentence},
     rules::Rules,
-    schema::{Schemas, well_known},
+    schema::{Schemas, never_empty, well_known},
 };
 use crate::transcode::{Body, Call, Route, bind::json_path, route::HTTP_BODY};
 
@@ -110,6 +110,9 @@ fn parameters(route: &Route, schemas: &mut Schemas<'_>) -> Vec<Value> {
 fn parameter(fields: &[FieldDescriptor], place: &str, schemas: &mut Schemas<'_>) -> Option<Value> {
     let field = fields.last()?;
     let mut schema = schemas.field(field);
+    if place == "path" {
+        schema = never_empty(schema);
+    }
     let description = schema
         .as_object_mut()
         .and_then(|schema| schema.remove("description"));

@@ -192,6 +192,15 @@ fn describe(schema: &mut Map<String, Value>, comment: String) {
     }
 }
 
+/// The schema of a text where it cannot be empty: in a path.
+pub fn never_empty(schema: Value) -> Value {
+    let mut schema = object(schema);
+    if let Some(Value::Array(ways)) = schema.shift_remove("anyOf") {
+        schema.extend(ways.into_iter().skip(1).flat_map(object));
+    }
+    Value::Object(schema)
+}
+
 /// The schema of a text that may be empty in spite of its rules.
 fn or_empty(mut schema: Map<String, Value>) -> Map<String, Value> {
     let strict = ["pattern", "format", "minLength", "enum"];

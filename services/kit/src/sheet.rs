@@ -100,6 +100,10 @@ fn read_workbook(bytes: &[u8], row: &mut dyn FnMut(u32, Vec<String>) -> bool) ->
     let mut cells: Vec<String> = Vec::new();
     while let Some(cell) = reader.next_cell().map_err(|_| Unreadable::Workbook)? {
         let (number, column) = cell.get_position();
+        if number < present {
+            // Nobody could find the row again by its number.
+            return Err(Unreadable::Workbook);
+        }
         if number != present {
             if !give(&mut count, present + 1, std::mem::take(&mut cells), row)? {
                 return Ok(());
