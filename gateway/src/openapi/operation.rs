@@ -43,7 +43,7 @@ pub fn operation(route: &Route, number: u32, comments: &Comments, schemas: &mut 
     );
     put("tags", json!([tag(route)]));
     put("summary", json!(first_sentence(&comment)));
-    put("description", json!(comment));
+    put("description", json!(format!("{comment}{}", proofs(call))));
     let parameters = parameters(route, schemas);
     if !parameters.is_empty() {
         put("parameters", Value::Array(parameters));
@@ -54,6 +54,9 @@ pub fn operation(route: &Route, number: u32, comments: &Comments, schemas: &mut 
     put("responses", responses(route, schemas));
     put("security", security(call));
     put("x-qihang-roles", json!(call.roles()));
+    if call.access.step_up {
+        put("x-qihang-step-up", json!(true));
+    }
     if call.access.rate_per_minute > 0 {
         put("x-qihang-rate-per-minute", json!(call.access.rate_per_minute));
     }
@@ -61,6 +64,21 @@ pub fn operation(route: &Route, number: u32, comments: &Comments, schemas: &mut 
         put("x-qihang-max-body-bytes", json!(call.access.max_body_bytes));
     }
     Value::Object(operation)
+}
+
+/// What the call wants of the person besides a role.
+fn proofs(call: &Call) -> String {
+    let mut text = String::new();
+    if call.access.step_up {
+        text.push_str(
+            "\n\nWants a proof of the person within the last ten minutes, at sign-in or by \
+             `POST /v1/account:stepUp`; otherwise `STEP_UP_REQUIRED` (403), whose `factors` say what is taken.",
+        );
+    }
+    if call.access.without_second_factor {
+        text.push_str("\n\nStaff may call it before they have a second factor.");
+    }
+    text
 }
 
 fn security(call: &Call) -> Value {

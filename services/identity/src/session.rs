@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use qihang_kit::{
-    auth::{Caller, Claims, Principal},
+    auth::{BY_PASSWORD, Caller, Claims, Principal},
     db, validators,
 };
 use qihang_proto::{
@@ -26,9 +26,6 @@ use crate::{
         sessions::{self, EndReason, NewSession, SessionRow},
     },
 };
-
-/// How people prove who they are, in the words of RFC 8176.
-const BY_PASSWORD: &str = "pwd";
 
 /// Opens a session of an account in the caller's transaction and gives its tokens.
 ///

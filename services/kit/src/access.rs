@@ -4,18 +4,22 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use prost_reflect::{MessageDescriptor, Value};
 use qihang_proto::{POOL, options::v1::Role as RoleOption};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     auth::{self, GATEWAY, Principal, Role},
     status::Fault,
 };
 
+/// How long a proof of the person counts as fresh.
+const FRESH: Duration = Duration::minutes(10);
+
 /// The rule of one method.
 #[derive(Debug)]
 pub(crate) struct Rule {
     roles: Vec<Role>,
     anonymous: bool,
+    step_up: bool,
     /// Input message, for validation.
     pub(crate) input: MessageDescriptor,
     /// True when the client sends several messages.
@@ -35,13 +39,12 @@ static RULES: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {
                 .as_ref()
                 .filter(|one| options.has_extension(one))
                 .map(|one| options.get_extension(one));
-            let (roles, anonymous) = match access.as_deref() {
-                Some(Value::Message(access)) => (roles(access), flag(access, "anonymous")),
-                _ => (Vec::new(), false),
-            };
+            let access = access.as_deref().and_then(Value::as_message);
+            let says = |name| access.is_some_and(|access| flag(access, name));
             let rule = Rule {
-                roles,
-                anonymous,
+                roles: access.map(roles).unwrap_or_default(),
+                anonymous: says("anonymous"),
+                step_up: says("step_up"),
                 input: method.input(),
                 client_streaming: method.is_client_streaming(),
                 server_streaming: method.is_server_streaming(),
@@ -107,11 +110,21 @@ impl Rule {
         Some(Principal::service(peer, OffsetDateTime::UNIX_EPOCH))
     }
 
-    /// Decides whether this caller may call.
+    /// True when nobody needs to sign in.
+    pub(crate) fn is_open(&self) -> bool {
+        self.anonymous
+    }
+
+    /// Decides whether this caller may call now.
     ///
     /// # Errors
-    /// UNAUTHENTICATED when a login is needed, PERMISSION_DENIED when the role may not.
-    pub(crate) fn check(&self, principal: Option<&Principal>, peer: Option<&str>) -> Result<(), Fault> {
+    /// UNAUTHENTICATED when a login is needed, PERMISSION_DENIED when the role may not or the person must be proved anew.
+    pub(crate) fn check(
+        &self,
+        principal: Option<&Principal>,
+        peer: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<(), Fault> {
         if self.anonymous {
             return Ok(());
         }
@@ -121,12 +134,20 @@ impl Rule {
         }
         match principal {
             Some(principal) if self.roles.contains(&principal.role) && principal.role != Role::Service => {
-                Ok(())
+                self.proved(principal, now)
             }
             Some(_) => Err(denied()),
             None if self.only_services() || self.roles.is_empty() => Err(denied()),
             None => Err(auth::missing()),
         }
+    }
+
+    /// Whether the person was proved as the method wants it.
+    fn proved(&self, principal: &Principal, now: OffsetDateTime) -> Result<(), Fault> {
+        if self.step_up && now - principal.auth_time >= FRESH {
+            return Err(stale(principal));
+        }
+        Ok(())
     }
 }
 
@@ -134,10 +155,24 @@ fn denied() -> Fault {
     Fault::permission_denied("ROLE_NOT_ALLOWED", "您的身份不能进行这项操作。")
 }
 
+/// The proof is too old. `factors` names what StepUp takes, the most usual first.
+fn stale(principal: &Principal) -> Fault {
+    let (factors, how) = if principal.has_second_factor() {
+        ("totp,recovery_code", "动态验证码")
+    } else {
+        ("password", "密码")
+    };
+    let message = format!("此操作需要重新验证身份：请输入{how}完成验证后重试，验证后 10 分钟内有效。");
+    Fault::permission_denied("STEP_UP_REQUIRED", message).with("factors", factors)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
+    const RESET: &str = "/qihang.identity.v1.StaffService/ResetStaff";
+    const NOW: OffsetDateTime = time::macros::datetime!(2027-03-01 08:00 UTC);
     const JWKS: &str = "/qihang.identity.v1.DirectoryService/GetJwks";
     const FIND: &str = "/qihang.identity.v1.DirectoryService/FindStudent";
     const UPLOAD: &str = "/qihang.documents.v1.FileService/CreateUpload";
@@ -145,25 +180,75 @@ mod tests {
     #[test]
     fn only_services_call_service_methods() {
         let find = rule(FIND).unwrap();
-        assert!(find.check(None, Some("contracts")).is_ok());
+        assert!(find.check(None, Some("contracts"), NOW).is_ok());
         assert_eq!(
-            find.check(None, Some(GATEWAY)).unwrap_err().reason(),
+            find.check(None, Some(GATEWAY), NOW).unwrap_err().reason(),
             "ROLE_NOT_ALLOWED"
         );
-        assert_eq!(find.check(None, None).unwrap_err().reason(), "ROLE_NOT_ALLOWED");
+        assert_eq!(
+            find.check(None, None, NOW).unwrap_err().reason(),
+            "ROLE_NOT_ALLOWED"
+        );
     }
 
     #[test]
     fn anonymous_methods_are_open_and_others_want_a_login() {
-        assert!(rule(JWKS).unwrap().check(None, None).is_ok());
+        assert!(rule(JWKS).unwrap().check(None, None, NOW).is_ok());
         assert_eq!(
             rule(UPLOAD)
                 .unwrap()
-                .check(None, Some(GATEWAY))
+                .check(None, Some(GATEWAY), NOW)
                 .unwrap_err()
                 .reason(),
             "TOKEN_MISSING"
         );
         assert!(rule("/qihang.identity.v1.DirectoryService/Nothing").is_none());
+    }
+    #[test]
+    fn a_step_up_method_wants_a_proof_of_the_last_ten_minutes() {
+        let rule = rule(RESET).unwrap();
+        let check = |principal: &Principal, age| {
+            let principal = Principal {
+                auth_time: NOW - age,
+                ..principal.clone()
+            };
+            rule.check(Some(&principal), Some(GATEWAY), NOW)
+        };
+        let staff = testing::school_staff("4123010213");
+        assert!(check(&staff, Duration::ZERO).is_ok());
+        assert!(check(&staff, FRESH - Duration::SECOND).is_ok());
+        let refused = check(&staff, FRESH).unwrap_err();
+        assert_eq!(refused.reason(), "STEP_UP_REQUIRED");
+        assert!(refused.message().contains("重新验证身份") && refused.message().contains("动态验证码"));
+        let by_password = Principal {
+            amr: vec!["pwd".to_owned()],
+            ..staff
+        };
+        assert!(
+            check(&by_password, FRESH)
+                .unwrap_err()
+                .message()
+                .contains("输入密码")
+        );
+        let student = testing::student("4123010213", uuid::Uuid::nil());
+        assert_eq!(
+            check(&student, FRESH).unwrap_err().reason(),
+            "ROLE_NOT_ALLOWED",
+            "the role comes first"
+        );
+    }
+
+    #[test]
+    fn every_other_method_takes_an_old_proof() {
+        let old = Principal {
+            auth_time: NOW - Duration::days(30),
+            ..testing::student("4123010213", uuid::Uuid::nil())
+        };
+        assert!(
+            rule(UPLOAD)
+                .unwrap()
+                .check(Some(&old), Some(GATEWAY), NOW)
+                .is_ok()
+        );
     }
 }

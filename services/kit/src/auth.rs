@@ -61,6 +61,11 @@ impl Role {
     }
 }
 
+/// By password, in `amr` (RFC 8176).
+pub const BY_PASSWORD: &str = "pwd";
+/// By a one-time code, in `amr` (RFC 8176): the second factor.
+pub const BY_CODE: &str = "otp";
+
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -89,6 +94,12 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// True when the session was opened, or since then proved, with a one-time code.
+    #[must_use]
+    pub fn has_second_factor(&self) -> bool {
+        self.amr.iter().any(|way| way == BY_CODE)
+    }
+
     /// Another service of the suite.
     #[must_use]
     pub fn service(name: &str, now: OffsetDateTime) -> Self {

@@ -131,6 +131,11 @@ impl Verifier {
         Ok(verified.principal.clone())
     }
 
+    /// The time that tokens are judged by.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.0.clock.now()
+    }
+
     async fn check(&self, token: &str) -> Result<Verified, Fault> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
         if header.alg != Algorithm::EdDSA {

@@ -7,7 +7,7 @@
 //! shed         more calls at once than allowed: UNAVAILABLE, before any work
 //! deadline     the caller's, never later than the limit
 //! authenticate who calls, by service token and access token
-//! access       may this role call this method, from the descriptors
+//! access       may this role call this method, and was the person proved as it wants, from the descriptors
 //! validate     the rules of the request's fields, from the descriptors
 //! handler
 //! ```
@@ -162,7 +162,7 @@ impl Stack {
             token => Some(self.layers.peers.verify(token)?),
         };
         let principal = self.principal(request.headers(), rule).await?;
-        rule.check(principal.as_ref(), peer.as_deref())?;
+        rule.check(principal.as_ref(), peer.as_deref(), self.layers.verifier.now())?;
         let principal = principal.or_else(|| rule.service_principal(peer.as_deref()));
         let caller = Caller::read(request.headers(), peer);
         request.extensions_mut().insert(caller);
@@ -186,7 +186,7 @@ impl Stack {
         }
         match self.layers.verifier.verify(token).await {
             Ok(principal) => Ok(Some(principal)),
-            Err(fault) if rule.check(None, None).is_ok() => {
+            Err(fault) if rule.is_open() => {
                 tracing::debug!(reason = fault.reason(), "token passed over on an open method");
                 Ok(None)
             }

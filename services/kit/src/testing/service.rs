@@ -183,10 +183,16 @@ impl TestService {
         self.clock.advance(by).await;
     }
 
-    /// An access token, good for 15 minutes.
+    /// An access token, good for 15 minutes, of somebody who has proved just now who they are; an older proof takes
+    /// `keys.token`.
     #[must_use]
     pub fn token(&self, principal: &Principal) -> String {
-        self.keys.token(principal, self.clock.now())
+        let now = self.clock.now();
+        let fresh = Principal {
+            auth_time: now,
+            ..principal.clone()
+        };
+        self.keys.token(&fresh, now)
     }
 
     /// Settings of tokens, for services that issue some.
