@@ -47,6 +47,8 @@ packages! {
     contracts => "qihang.contracts.v1";
     /// Files and PDFs.
     documents => "qihang.documents.v1";
+    /// What every service answers about itself.
+    operations => "qihang.operations.v1";
     /// What goes over the broker.
     messages => "qihang.messages.v1";
 }

@@ -174,6 +174,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     };
     let mut collections: BTreeMap<&'static str, Collection> = [
         "agreements",
+        "corrections",
         "employers",
         "files",
         "roster/imports",
@@ -191,6 +192,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     // A cohort is no record: each school has its own window for it.
     collections.insert("originWindows", of("2031"));
     collections.insert("dictionaries", of("nothing"));
+    collections.insert("deadLetters", of(NOBODY));
     collections.insert("verifications", of("nothing"));
     collections
 }
@@ -235,6 +237,13 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
     let import = text(&imports, "/imports/0/id");
     add("roster/imports", import.clone(), &[side.office]);
     add("roster/operations", import, &[side.office]);
+    let wanted = json!({ "fields": [{ "field": "qq", "value": "40004" }], "reason": "号码登记有误" });
+    let correction = outcome.student.post("/v1/corrections", wanted).await.unwrap();
+    add(
+        "corrections",
+        text(&correction, "/id"),
+        &[side.student, side.department, side.office],
+    );
     let sessions = outcome.student.get("/v1/sessions").await.unwrap();
     add("sessions", text(&sessions, "/sessions/0/id"), &[side.student]);
     let staff = outcome.school.get("/v1/staff").await.unwrap();

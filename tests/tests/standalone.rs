@@ -22,6 +22,13 @@ async fn the_main_job_ends_with_a_sealed_agreement_that_verifies() {
     let path = format!("/v1/agreements/{}/history", outcome.agreement);
     let history = outcome.school.get(&path).await.unwrap();
     assert_eq!(history["intact"], json!(true), "{history}");
+    let operations = outcome.province.get("/v1/operations").await.unwrap();
+    let services = operations["services"].as_array().unwrap();
+    assert_eq!(services.len(), 7, "{operations}");
+    assert!(
+        services.iter().all(|service| service["reachable"] == json!(true)),
+        "{operations}"
+    );
     let metrics = outcome.province.download("/metrics").await.unwrap();
     let metrics = String::from_utf8(metrics).unwrap();
     assert!(metrics.contains("rpc_server_duration"), "{metrics}");

@@ -1,5 +1,6 @@
 //! What this service does on messages, one file a message.
 
+mod correction;
 mod employer;
 mod issue_document;
 mod origin;
@@ -15,6 +16,7 @@ pub(crate) fn all(app: &Arc<App>) -> Vec<Arc<dyn Consumer>> {
     vec![
         Arc::new(issue_document::IssueDocument(app.clone())),
         Arc::new(origin::Origins),
+        Arc::new(correction::Corrections),
         Arc::new(employer::Suspensions(app.clone())),
     ]
 }

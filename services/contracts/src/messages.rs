@@ -58,5 +58,5 @@ pub(crate) fn expiring(id: Uuid, due: &Due) -> Outgoing {
         revision: u32::try_from(due.revision).unwrap_or_default(),
         hours: u32::try_from(due.hours).unwrap_or_default(),
     };
-    Outgoing::new(id, "contracts.agreement.expiring.v1", due.agreement_id, &message)
+    Outgoing::new(id, "contracts.offer.expiring.v1", due.agreement_id, &message)
 }

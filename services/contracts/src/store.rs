@@ -1,6 +1,7 @@
 //! SQL and nothing else.
 
 pub(crate) mod agreements;
+pub(crate) mod corrections;
 pub(crate) mod history;
 pub(crate) mod lists;
 pub(crate) mod origins;

@@ -16,7 +16,7 @@ use crate::{
     },
     error::Error,
     party, scope,
-    store::agreements::Record,
+    store::{agreements::Record, corrections::Note},
 };
 
 /// What the viewer's buttons depend on beside the agreement.
@@ -82,7 +82,16 @@ pub(crate) fn agreement(
         } else {
             Vec::new()
         },
+        correction_notes: Vec::new(),
     })
+}
+
+/// A correction since the signing.
+pub(crate) fn correction_note(note: Note) -> proto::CorrectionNote {
+    proto::CorrectionNote {
+        fields: note.fields,
+        create_time: Some(timestamp(note.create_time)),
+    }
 }
 
 fn student_party(record: &Record, student: party::Student, viewer: &Principal) -> proto::StudentParty {

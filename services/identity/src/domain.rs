@@ -1,5 +1,7 @@
 //! The rules, pure: no I/O, no SQL, no gRPC.
 
+pub(crate) mod correction;
+pub(crate) mod correction_fields;
 pub(crate) mod employer;
 pub(crate) mod employer_profile;
 pub(crate) mod locked_fields;

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use qihang_kit::{context::Context, crypto::Sealer, service::Service};
 use qihang_proto::identity::v1::{
     account_service_server::AccountServiceServer, captcha_service_server::CaptchaServiceServer,
-    directory_service_server::DirectoryServiceServer, employer_service_server::EmployerServiceServer,
+    correction_service_server::CorrectionServiceServer, directory_service_server::DirectoryServiceServer,
+    employer_service_server::EmployerServiceServer, operations_service_server::OperationsServiceServer,
     origin_service_server::OriginServiceServer, reference_service_server::ReferenceServiceServer,
     registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
     school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
@@ -93,7 +94,13 @@ fn routes(app: &Arc<App>) -> Routes {
         .add_service(ReferenceServiceServer::new(rpc::reference::ReferenceService))
         .add_service(RosterServiceServer::new(rpc::roster::RosterService::new(app())))
         .add_service(OriginServiceServer::new(rpc::origin::OriginService::new(app())))
+        .add_service(CorrectionServiceServer::new(rpc::corrections::CorrectionService(
+            app(),
+        )))
         .add_service(EmployerServiceServer::new(rpc::employers::EmployerService::new(
+            app(),
+        )))
+        .add_service(OperationsServiceServer::new(rpc::operations::OperationsService(
             app(),
         )))
         .add_service(DirectoryServiceServer::new(

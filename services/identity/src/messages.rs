@@ -3,15 +3,20 @@
 //! | key | when |
 //! | --- | --- |
 //! | `identity.student.registered.v1` | a student's account became active |
+//! | `identity.review.changed.v1` | something of a student began or ceased to wait for the school |
 //!
 //! What the roster, its review and the employers publish is with their handlers.
 
-use qihang_kit::outbox::{self, Outgoing};
-use qihang_proto::messages::v1::StudentRegistered;
+use qihang_kit::{
+    outbox::{self, Outgoing},
+    status::Fault,
+};
+use qihang_proto::messages::v1::{ReviewChanged, StudentRegistered, review_changed};
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{App, error::Error};
+use crate::{App, domain::origin::Part, error::Error, rpc::person::timestamp, store::students::StudentRow};
 
 /// A student's account became active.
 ///
@@ -34,4 +39,60 @@ pub(crate) async fn student_registered(
         &message,
     );
     Ok(outbox::publish(conn, outgoing).await?)
+}
+
+/// Something of a student that waits for a decision of the school, or does no more.
+pub(crate) struct Waiting<'a> {
+    pub(crate) kind: review_changed::Kind,
+    pub(crate) record_id: Uuid,
+    /// Version of the record's row after the change.
+    pub(crate) version: i32,
+    /// Number of the submission that a decision must name; 0 where there is none.
+    pub(crate) submission: u32,
+    /// Who decides next; nobody when it waits no more.
+    pub(crate) waits_for: Option<Part>,
+    pub(crate) student: &'a StudentRow,
+    pub(crate) since: OffsetDateTime,
+    /// True when nothing is to be weighed.
+    pub(crate) plain: bool,
+    /// Accounts that may not decide.
+    pub(crate) barred: Option<Uuid>,
+}
+
+/// Says that something waits, or does no more.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn review_changed(
+    app: &App,
+    conn: &mut PgConnection,
+    waiting: Waiting<'_>,
+) -> Result<(), Fault> {
+    let student = waiting.student;
+    let message = ReviewChanged {
+        kind: waiting.kind.into(),
+        record_id: waiting.record_id.to_string(),
+        version: u32::try_from(waiting.version).unwrap_or_default(),
+        submission: waiting.submission,
+        waiting: waiting.waits_for.is_some(),
+        school_code: student.school_code.clone(),
+        department: student.department.clone(),
+        class_name: student.class_name.clone(),
+        student_id: student.id.to_string(),
+        cohort: u32::try_from(student.cohort).unwrap_or_default(),
+        level: match waiting.waits_for {
+            Some(Part::Department) => 1,
+            Some(Part::School | Part::Student) => 2,
+            None => 0,
+        },
+        since: Some(timestamp(waiting.since)),
+        plain: waiting.plain,
+        barred: waiting.barred.iter().map(Uuid::to_string).collect(),
+    };
+    let key = "identity.review.changed.v1";
+    outbox::publish(
+        conn,
+        Outgoing::new(app.ctx.ids.new_id(), key, waiting.record_id, &message),
+    )
+    .await
 }

@@ -3,7 +3,7 @@
 use qihang_kit::status::Fault;
 
 use crate::domain::{
-    employer, locked_fields,
+    correction, correction_fields, employer, locked_fields,
     origin::{self, IssueProblem, Part},
     own_fields::FieldFault,
 };
@@ -22,17 +22,7 @@ impl From<origin::Refusal> for Fault {
                     .with("event", event)
             }
             Refusal::NotYours { .. } => Self::permission_denied("NOT_YOUR_STEP", "此操作不属于您的角色"),
-            Refusal::OtherLevel { waits_for } => {
-                let who = if waits_for == Part::Department {
-                    "院系"
-                } else {
-                    "学校"
-                };
-                Self::precondition(
-                    "OTHER_REVIEW_LEVEL",
-                    format!("该生源信息正在等待{who}审核，请由{who}处理"),
-                )
-            }
+            Refusal::OtherLevel { waits_for } => other_level("生源信息", waits_for),
             Refusal::VersionConflict { present } => version_conflict(present),
             Refusal::Fields(faults) => fields(faults, "own"),
             Refusal::NotChecked => Self::invalid(
@@ -68,6 +58,64 @@ impl From<origin::Refusal> for Fault {
     }
 }
 
+impl From<correction::Refusal> for Fault {
+    fn from(refusal: correction::Refusal) -> Self {
+        use correction::Refusal;
+        let field = |index: usize| format!("fields[{index}].field");
+        match refusal {
+            Refusal::InvalidTransition { from, event } => {
+                let message = format!(
+                    "该纠错申请当前为“{}”，不能进行此操作，请刷新页面后查看",
+                    from.title()
+                );
+                Self::precondition("INVALID_TRANSITION", message)
+                    .with("from", from.as_str())
+                    .with("event", event)
+            }
+            Refusal::NotYours => Self::permission_denied("NOT_YOUR_STEP", "此操作不属于您的角色"),
+            Refusal::OtherLevel { waits_for } => other_level("纠错申请", waits_for),
+            Refusal::SamePerson => Self::precondition(
+                "SAME_PERSON",
+                "更正姓名、证件号或考生号须由两人审核，您已审核过，请由另一位老师复核",
+            ),
+            Refusal::BaseNotApproved => Self::precondition(
+                "ORIGIN_NOT_APPROVED",
+                "生源信息审核通过后才能纠错；审核前请直接修改，或在送审时标记有误的只读信息",
+            ),
+            Refusal::ValuesChanged { fields } => {
+                let titles: Vec<&str> = fields
+                    .iter()
+                    .map(|field| correction_fields::title(field))
+                    .collect();
+                let message = format!(
+                    "申请之后“{}”已有变动，请对照现值，确认后再通过",
+                    titles.join("、")
+                );
+                Self::precondition("VALUES_CHANGED", message).with("fields", fields.join(","))
+            }
+            Refusal::UnknownField { index } => Self::invalid(
+                &field(index),
+                "UNKNOWN_FIELD",
+                "不是生源信息中可以纠错的项目，请从列表中选择",
+            ),
+            Refusal::Twice { index } => {
+                Self::invalid(&field(index), "FIELD_TWICE", "同一项目只能填写一次，请合并")
+            }
+            Refusal::SameValue { index } => Self::invalid(
+                &format!("fields[{index}].value"),
+                "SAME_VALUE",
+                "更正后的内容与现有内容相同，请检查",
+            ),
+            Refusal::EvidenceMissing { index } => Self::invalid(
+                &format!("fields[{index}].evidenceFileIds"),
+                "EVIDENCE_MISSING",
+                "更正姓名、证件号或考生号须上传证明材料",
+            ),
+            Refusal::Fields(faults) => fields(faults, "fields"),
+        }
+    }
+}
+
 impl From<employer::Refusal> for Fault {
     fn from(refusal: employer::Refusal) -> Self {
         use employer::Refusal;
@@ -96,6 +144,18 @@ impl From<employer::Refusal> for Fault {
             Refusal::NotYet => Self::precondition("NOT_YET", "认证尚未到期"),
         }
     }
+}
+
+fn other_level(what: &str, waits_for: Part) -> Fault {
+    let who = if waits_for == Part::Department {
+        "院系"
+    } else {
+        "学校"
+    };
+    Fault::precondition(
+        "OTHER_REVIEW_LEVEL",
+        format!("该{what}正在等待{who}审核，请由{who}处理"),
+    )
 }
 
 fn version_conflict(present: u32) -> Fault {

@@ -49,6 +49,7 @@ pub(crate) enum Kind {
     Own,
     RosterOwn,
     Submission,
+    Correction,
 }
 
 impl Kind {
@@ -58,6 +59,7 @@ impl Kind {
             Self::Own => "identity.students.own",
             Self::RosterOwn => "identity.students.roster_own",
             Self::Submission => "identity.origin_submissions.content",
+            Self::Correction => "identity.corrections.content",
         }
     }
 

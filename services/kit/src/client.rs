@@ -4,7 +4,7 @@
 //! that of the call it serves.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
     sync::Arc,
     task::{Context, Poll},
@@ -117,6 +117,14 @@ impl Channels {
             shared: self.0.clone(),
             service: service.to_owned(),
         }
+    }
+
+    /// Names of the services that can be asked, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let local = self.0.local.0.load();
+        let names: BTreeSet<&String> = local.keys().chain(self.0.remote.keys()).collect();
+        names.into_iter().cloned().collect()
     }
 
     /// The same channels as another caller, e.g. the gateway beside the services of one process.

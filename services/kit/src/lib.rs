@@ -19,6 +19,7 @@ pub mod files;
 pub mod history;
 pub mod idempotency;
 pub mod ids;
+mod operations;
 pub mod outbox;
 pub mod page;
 pub mod relay;

@@ -21,6 +21,7 @@ use crate::{
     db,
     files::FileStore,
     ids::Ids,
+    operations,
     outbox::OutboxSignal,
     relay::Relay,
     server::{Layers, Ready, stack},
@@ -185,8 +186,6 @@ impl Suite {
             limits: common.limits,
         };
         observe_pool(service.name, &context.pool);
-        let endpoint = stack(service.name, service.routes, layers);
-        self.registry.add(service.name, endpoint.clone());
         let subscriptions: Vec<Subscription> = service
             .consumers
             .into_iter()
@@ -196,7 +195,11 @@ impl Suite {
                 pool: context.pool.clone(),
             })
             .collect();
-        for subscription in &subscriptions {
+        let subscriptions = Arc::new(subscriptions);
+        let operations = operations::server(service.name, context.pool.clone(), subscriptions.clone());
+        let endpoint = stack(service.name, service.routes.add_service(operations), layers);
+        self.registry.add(service.name, endpoint.clone());
+        for subscription in subscriptions.iter() {
             self.workers
                 .extend(self.bus.subscribe(subscription.clone(), &self.stop));
         }
@@ -223,7 +226,7 @@ impl Suite {
             name: service.name,
             endpoint,
             pool: context.pool.clone(),
-            subscriptions: Arc::new(subscriptions),
+            subscriptions,
             bus: self.bus.clone(),
         };
         self.started.push(started.clone());

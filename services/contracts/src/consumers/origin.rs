@@ -17,7 +17,11 @@ impl Consumer for Origins {
     }
 
     fn keys(&self) -> &'static [&'static str] {
-        &["identity.origin.*.v1"]
+        &[
+            "identity.origin.approved.v1",
+            "identity.origin.returned.v1",
+            "identity.origin.reopened.v1",
+        ]
     }
 
     async fn consume(&self, conn: &mut PgConnection, delivery: &Delivery) -> Result<(), ConsumeError> {

@@ -176,7 +176,7 @@ async fn withdrawn_declined_and_expired_offers_are_over() {
 
 #[tokio::test]
 async fn an_open_offer_is_reminded_of_three_times_and_only_while_it_is_open() {
-    const KEY: &str = "contracts.agreement.expiring.v1";
+    const KEY: &str = "contracts.offer.expiring.v1";
     let suite = Suite::start().await;
     let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
     let sent = suite.sent(&employer, &student).await;

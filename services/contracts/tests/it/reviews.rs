@@ -3,7 +3,7 @@
 use std::slice;
 
 use qihang_kit::{auth::Principal, testing};
-use qihang_proto::contracts::v1::*;
+use qihang_proto::{contracts::v1::*, messages::v1::OriginCorrected};
 use time::Duration;
 
 use crate::{
@@ -248,4 +248,37 @@ async fn the_longest_waiting_come_first_page_by_page() {
         }
     }
     assert_eq!(seen, waiting);
+}
+
+#[tokio::test]
+async fn a_correction_after_the_signing_is_noted_and_changes_nothing_that_was_signed() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let offered = suite.sent(&employer, &student).await;
+    let signed = suite.accepted(&suite.employer(), &student).await;
+    let before = suite.seen(&student.principal, &signed).await;
+    let message = OriginCorrected {
+        student_id: student.entry.id.clone(),
+        correction_id: suite.service.ctx.ids.new_id().to_string(),
+        fields: vec!["major".to_owned()],
+        school_code: SCHOOL.to_owned(),
+        version: 2,
+    };
+    let (key, id) = (
+        "identity.origin.corrected.v1",
+        student.principal.student_id.unwrap(),
+    );
+    suite.service.deliver(key, id, &message).await.unwrap();
+    let after = suite.seen(&student.principal, &signed).await;
+    let [note] = after.correction_notes.as_slice() else {
+        panic!("{:?}", after.correction_notes)
+    };
+    assert_eq!(note.fields, ["major"]);
+    assert_eq!(
+        (&after.terms, &after.student, after.revision),
+        (&before.terms, &before.student, before.revision)
+    );
+    // What nobody has signed has nothing to note.
+    let open = suite.seen(&student.principal, &offered).await;
+    assert!(open.correction_notes.is_empty());
 }

@@ -341,16 +341,20 @@ fn settle(record: &Record, resolutions: Vec<Resolution>) -> Result<Vec<Issue>, R
     }
 }
 
+/// Who decides next on a record in this state; nobody when it does not wait.
+pub(crate) fn waits_for(state: State, levels: Levels) -> Option<Part> {
+    match (state, levels) {
+        (State::Submitted, Levels::Two) => Some(Part::Department),
+        (State::Submitted | State::DepartmentPassed, _) => Some(Part::School),
+        (State::Unconfirmed | State::Returned | State::Approved, _) => None,
+    }
+}
+
 /// Whether it is this reviewer's turn.
 fn turn(record: &Record, part: Part, levels: Levels) -> Result<(), Refusal> {
-    let waits_for = match (levels, record.state) {
-        (Levels::Two, State::Submitted) => Part::Department,
-        _ => Part::School,
-    };
-    if part == waits_for {
-        Ok(())
-    } else {
-        Err(Refusal::OtherLevel { waits_for })
+    match waits_for(record.state, levels) {
+        Some(waits_for) if waits_for != part => Err(Refusal::OtherLevel { waits_for }),
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use qihang_kit::{etag, outbox, status::Fault};
-use qihang_proto::{common::v1::Action, identity::v1::Student, messages::v1::OriginChanged};
+use qihang_proto::{
+    common::v1::Action,
+    identity::v1::Student,
+    messages::v1::{OriginChanged, review_changed},
+};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -16,6 +20,7 @@ use crate::{
         },
         own_fields::OwnChanges,
     },
+    messages::{self, Waiting},
     rpc::{person::Person, student_view},
     sealing::{self, Content, Kind, Opened},
     store::{
@@ -204,6 +209,7 @@ pub(crate) async fn take(
     if decision.event != "saveDraft" {
         note(conn, loaded, person, (&decision, &own_digest), now).await?;
         publish(app, conn, loaded, &decision).await?;
+        tell_reviewers(app, conn, loaded, (&decision, &own_digest), now).await?;
     }
     Ok(decision.to)
 }
@@ -260,6 +266,30 @@ async fn note(
         time: now,
     };
     Ok(store::history::append_origin(conn, &step).await?)
+}
+
+/// Says whether the record waits for a review now, and whose.
+async fn tell_reviewers(
+    app: &Arc<App>,
+    conn: &mut PgConnection,
+    loaded: &Loaded,
+    (decision, own_digest): (&Decision, &[u8]),
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    let row = &loaded.row;
+    let sent = decision.opens();
+    let waiting = Waiting {
+        kind: review_changed::Kind::Origin,
+        record_id: row.id,
+        version: row.version + 1,
+        submission: decision.version,
+        waits_for: origin::waits_for(decision.to, loaded.around.levels),
+        student: row,
+        since: if sent { now } else { row.submit_time.unwrap_or(now) },
+        plain: decision.issues.is_empty() && own_digest == row.roster_own_digest,
+        barred: row.locked_changed_by.filter(|_| !sent),
+    };
+    messages::review_changed(app, conn, waiting).await
 }
 
 async fn publish(

@@ -18,6 +18,8 @@ pub(crate) struct Event {
     pub(crate) actor_id: Option<Uuid>,
     pub(crate) student_id: Option<Uuid>,
     pub(crate) school_code: Option<String>,
+    /// Why, where a reason is asked for.
+    pub(crate) reason: String,
 }
 
 impl Event {
@@ -44,8 +46,8 @@ pub(crate) async fn write(
     sqlx::query!(
         r#"
         INSERT INTO identity.audit_events
-            (id, event, outcome, account_id, actor_id, student_id, school_code, address, client, create_time)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, identity.kit_now())
+            (id, event, outcome, account_id, actor_id, student_id, school_code, address, client, reason, create_time)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, identity.kit_now())
         "#,
         id,
         event.event,
@@ -59,6 +61,7 @@ pub(crate) async fn write(
             .map(|address| address.to_string())
             .unwrap_or_default(),
         caller.client.as_str(),
+        event.reason,
     )
     .execute(conn)
     .await

@@ -136,6 +136,46 @@ pub(crate) async fn get(
     .await
 }
 
+/// Locks a student's row until the transaction ends, so that what is decided on it is still so when it is written.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query!("SELECT id FROM identity.students WHERE id = $1 FOR UPDATE", id)
+        .fetch_optional(conn)
+        .await
+        .map(drop)
+}
+
+/// Gets rows in scope; those that are not are left out.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn get_many(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    ids: &[Uuid],
+) -> sqlx::Result<Vec<StudentRow>> {
+    sqlx::query_as!(
+        StudentRow,
+        r#"
+        SELECT s.id, s.school_code, s.student_number, s.cohort, s.name, s.department, s.class_name, s.identity_sealed,
+               s.locked AS "locked: Json<Details>", s.locked_digest, s.locked_changed_by, s.own_sealed,
+               s.own_digest, s.roster_own_sealed, s.roster_own_digest, s.origin_state, s.origin_version, s.origin_flagged,
+               s.changed_since_review, s.return_reason_code, s.return_reason, s.return_fields, s.submit_time,
+               s.review_time, s.version, s.create_time, s.update_time,
+               EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
+        FROM identity.students s
+        WHERE s.id = ANY($1) AND s.school_code = $2 AND ($3::text IS NULL OR s.department = $3)
+        "#,
+        ids,
+        scope.school_code,
+        scope.department,
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// What a list is narrowed to.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub(crate) struct Filter {

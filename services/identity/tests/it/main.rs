@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod captcha;
+mod corrections;
 mod employer;
 mod origin;
 mod origin_racing;

@@ -9,6 +9,7 @@ mod ground;
 mod idempotency;
 mod inprocess;
 mod messages;
+mod operations;
 mod suite;
 mod tasks;
 mod tcp;

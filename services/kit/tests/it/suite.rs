@@ -9,7 +9,7 @@ use qihang_kit::{
     Context, Service,
     outbox::{self, Outgoing},
     run::Suite,
-    settings::{Loader, Unknown},
+    settings::{Loaded, Loader, Unknown},
     tasks::Task,
     testing::{self, TestDb},
 };
@@ -27,7 +27,21 @@ use crate::{
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Config {}
+pub(crate) struct Config {}
+
+/// Settings of a service on a test's database.
+pub(crate) fn settings(db: &TestDb) -> Loaded<Config> {
+    let loader = Loader::new("").unwrap().variables([], Unknown::Refuse).unwrap();
+    let loader = loader
+        .set("database.url", db.url())
+        .unwrap()
+        .set("files.url", "memory://")
+        .unwrap();
+    let loader = loader
+        .set("auth.service_secret", "a secret that only tests know, and long")
+        .unwrap();
+    loader.load().unwrap()
+}
 
 async fn identity(ctx: Context, ground: Ground) -> anyhow::Result<Service> {
     Ok(Service {
@@ -54,18 +68,7 @@ async fn listener(ctx: Context) -> anyhow::Result<Service> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn services_of_one_process_call_each_other_and_hear_each_other() {
     let db = TestDb::new("kit_ground", &MIGRATOR).await;
-    let settings = || {
-        let loader = Loader::new("").unwrap().variables([], Unknown::Refuse).unwrap();
-        let loader = loader
-            .set("database.url", db.url())
-            .unwrap()
-            .set("files.url", "memory://")
-            .unwrap();
-        let loader = loader
-            .set("auth.service_secret", "a secret that only tests know, and long")
-            .unwrap();
-        loader.load::<Config>().unwrap()
-    };
+    let settings = || settings(&db);
     let mut suite = Suite::new(&settings().common).unwrap();
     let ground = Ground::default();
     let first = ground.clone();

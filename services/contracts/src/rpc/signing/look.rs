@@ -23,7 +23,7 @@ use crate::{
     scope::Scope,
     store::{
         agreements::{self, Record},
-        history as steps, lists, revisions,
+        corrections, history as steps, lists, revisions,
     },
     view::{self as shape, state_filter, timestamp},
 };
@@ -90,7 +90,10 @@ pub(super) async fn get(
     let found = async {
         let mut conn = app.ctx.pool.acquire().await?;
         let record = find(&mut conn, &request.get_ref().id, principal).await?;
-        view(app, &mut conn, &record, principal).await
+        let mut agreement = view(app, &mut conn, &record, principal).await?;
+        let notes = corrections::of_agreement(&mut conn, record.rules.id).await?;
+        agreement.correction_notes = notes.into_iter().map(shape::correction_note).collect();
+        Ok::<_, Error>(agreement)
     };
     Ok(Response::new(found.await?))
 }
