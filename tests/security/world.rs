@@ -174,6 +174,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     };
     let mut collections: BTreeMap<&'static str, Collection> = [
         "agreements",
+        "announcements",
         "corrections",
         "employers",
         "files",
@@ -189,8 +190,8 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     .collect();
     collections.insert("registrationCases", of("AAAA-BBBB-CCCC-DDDD"));
     collections.insert("schools", of("4123099999"));
-    // A cohort is no record: each school has its own window for it.
-    collections.insert("originWindows", of("2031"));
+    // A cohort is no record: its calendar is public, and who may change it changes their own windows.
+    collections.insert("calendars", of("2031"));
     collections.insert("dictionaries", of("nothing"));
     collections.insert("deadLetters", of(NOBODY));
     collections.insert("verifications", of("nothing"));
@@ -259,6 +260,10 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
     let upload = outcome.student.post("/v1/uploads", pending).await.unwrap();
     add("uploads", text(&upload, "/id"), &[side.student]);
     add("files", text(&upload, "/id"), &[side.student]);
+    // A draft: nobody but its office knows that it is there.
+    let draft = json!({ "content": { "title": "安全检查", "body": "请勿外传" } });
+    let announcement = outcome.school.post("/v1/announcements", draft).await.unwrap();
+    add("announcements", text(&announcement, "/id"), &[side.office]);
     add(
         "registrationCases",
         failed_registration(outcome, side.school).await,

@@ -8,13 +8,13 @@ use qihang_tests::contract::{SERVICE, access, flag, methods, roles, route};
 
 /// Commands that may be repeated without a request id, and why.
 const REPEATABLE: [(&str, &str); 7] = [
+    ("MarkAnnouncementRead", "what is read stays read"),
     (
         "CreateReadToken",
         "a second token does no harm: each is good for the same revision alone",
     ),
     ("RevokeOtherSessions", "what is ended stays ended"),
     ("ClaimReview", "claiming again extends the claim"),
-    ("UpdateOriginWindow", "both ends are set: twice is once"),
     ("RevealCorrection", "every look is written down"),
     ("ReplayDeadLetter", "a message has its effect once"),
     ("ReleaseReview", "what is given back stays given back"),

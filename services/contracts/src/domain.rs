@@ -6,3 +6,4 @@ pub mod refusal;
 pub mod serial;
 pub mod slot;
 pub mod terms;
+pub mod window;

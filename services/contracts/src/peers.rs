@@ -12,10 +12,11 @@ use qihang_proto::{
         directory_service_client::DirectoryServiceClient,
     },
 };
+use time::{Duration, OffsetDateTime};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::{domain::window::Window, error::Error};
 
 /// Largest drawing taken from documents.
 const MAX_REPLY: usize = 16 * 1024 * 1024;
@@ -52,6 +53,20 @@ pub(crate) async fn student(ctx: &Context, id: Uuid) -> Result<DirectoryStudent,
         .into_iter()
         .next()
         .ok_or(Error::StudentNotFound)
+}
+
+/// When a student may sign; none is always.
+pub(crate) fn signing_window(student: &DirectoryStudent) -> Option<Window> {
+    let instant = |time: &Option<prost_types::Timestamp>| {
+        let seconds = time.as_ref().map_or(0, |time| time.seconds);
+        let nanos = time.as_ref().map_or(0, |time| i64::from(time.nanos));
+        OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+            + Duration::nanoseconds(nanos)
+    };
+    student.signing_window.as_ref().map(|window| Window {
+        open: instant(&window.open_time),
+        close: instant(&window.close_time),
+    })
 }
 
 /// An employer, which must be admitted.

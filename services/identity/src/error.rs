@@ -3,7 +3,7 @@
 use qihang_kit::{crypto::CryptoError, db::Stale, etag, status::Fault};
 use tonic::Status;
 
-use crate::domain::{password::Weakness, staff, throttle::TooEarly};
+use crate::domain::{calendar::Closed, password::Weakness, staff, throttle::TooEarly};
 
 /// An error of identity.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,9 @@ pub(crate) enum Error {
     /// The rules of staff refuse.
     #[error("staff refused")]
     Staff(staff::Refusal),
+    /// Outside the calendar's window.
+    #[error("window closed")]
+    WindowClosed(Closed),
     /// No such record in the caller's scope.
     #[error("{0} not found")]
     NotFound(Missing),
@@ -123,6 +126,12 @@ impl std::fmt::Display for Missing {
             Self::Session => "session",
             Self::Account => "account",
         })
+    }
+}
+
+impl From<Closed> for Error {
+    fn from(closed: Closed) -> Self {
+        Self::WindowClosed(closed)
     }
 }
 
@@ -203,6 +212,7 @@ impl From<Error> for Fault {
                 "激活凭证无效、已使用或已超过 72 小时，请联系管理员重新发放",
             ),
             Error::Staff(refusal) => staff_refused(&refusal),
+            Error::WindowClosed(closed) => closed.into(),
             Error::NotFound(missing) => not_found(missing),
         }
     }

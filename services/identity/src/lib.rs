@@ -5,13 +5,13 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use qihang_kit::{context::Context, crypto::Sealer, service::Service};
 use qihang_proto::identity::v1::{
-    account_service_server::AccountServiceServer, captcha_service_server::CaptchaServiceServer,
-    correction_service_server::CorrectionServiceServer, directory_service_server::DirectoryServiceServer,
-    employer_service_server::EmployerServiceServer, operations_service_server::OperationsServiceServer,
-    origin_service_server::OriginServiceServer, reference_service_server::ReferenceServiceServer,
-    registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
-    school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
-    staff_service_server::StaffServiceServer,
+    account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
+    captcha_service_server::CaptchaServiceServer, correction_service_server::CorrectionServiceServer,
+    directory_service_server::DirectoryServiceServer, employer_service_server::EmployerServiceServer,
+    operations_service_server::OperationsServiceServer, origin_service_server::OriginServiceServer,
+    reference_service_server::ReferenceServiceServer, registration_service_server::RegistrationServiceServer,
+    roster_service_server::RosterServiceServer, school_service_server::SchoolServiceServer,
+    session_service_server::SessionServiceServer, staff_service_server::StaffServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
@@ -92,6 +92,7 @@ fn routes(app: &Arc<App>) -> Routes {
         .add_service(StaffServiceServer::new(rpc::staff::StaffService(app())))
         .add_service(SchoolServiceServer::new(rpc::schools::SchoolService(app())))
         .add_service(ReferenceServiceServer::new(rpc::reference::ReferenceService))
+        .add_service(CalendarServiceServer::new(rpc::calendars::CalendarService(app())))
         .add_service(RosterServiceServer::new(rpc::roster::RosterService::new(app())))
         .add_service(OriginServiceServer::new(rpc::origin::OriginService::new(app())))
         .add_service(CorrectionServiceServer::new(rpc::corrections::CorrectionService(

@@ -3,6 +3,7 @@
 use qihang_kit::status::Fault;
 
 use crate::domain::{
+    calendar::{self, Closed},
     correction, correction_fields, employer, locked_fields,
     origin::{self, IssueProblem, Part},
     own_fields::FieldFault,
@@ -30,10 +31,7 @@ impl From<origin::Refusal> for Fault {
                 "NOT_CHECKED",
                 "请先核对全部信息，勾选“我已核对”后再送审",
             ),
-            Refusal::WindowClosed => Self::precondition(
-                "WINDOW_CLOSED",
-                "现在不在学校规定的生源信息核对时间内，请联系学校就业部门",
-            ),
+            Refusal::WindowClosed(closed) => closed.into(),
             Refusal::Issue { field, problem } => issue(&field, problem),
             Refusal::Unsettled { field } => {
                 let message = format!("学生标记“{}”有误，请先选择保持原值或已更正", title(&field));
@@ -112,6 +110,23 @@ impl From<correction::Refusal> for Fault {
                 "更正姓名、证件号或考生号须上传证明材料",
             ),
             Refusal::Fields(faults) => fields(faults, "fields"),
+        }
+    }
+}
+
+impl From<Closed> for Fault {
+    fn from(Closed { kind, days }: Closed) -> Self {
+        let title = kind.title();
+        let fault = |message: String| Self::precondition("WINDOW_CLOSED", message);
+        match days {
+            Some(days) => fault(format!(
+                "{title}的时间为{days}，现在不能办理；如有疑问请联系学校就业部门"
+            ))
+            .with("openDay", calendar::day(days.open()))
+            .with("closeDay", calendar::day(days.close())),
+            None => fault(format!(
+                "学校和省里规定的{title}时间没有重合，现在不能办理，请联系学校就业部门"
+            )),
         }
     }
 }

@@ -37,6 +37,7 @@ pub(crate) struct Content {
 pub(crate) struct CredentialsRow {
     pub(crate) student_id: Uuid,
     pub(crate) school_code: String,
+    pub(crate) cohort: i32,
     pub(crate) student_number: String,
     pub(crate) name: String,
     pub(crate) identity_number: String,
@@ -152,6 +153,7 @@ pub(crate) async fn find_for_credentials(
         identity_number: open(sealer, Kind::Identity, row.id, &row.identity_sealed)?,
         student_id: row.id,
         school_code: row.school_code,
+        cohort: row.cohort,
         student_number: row.student_number,
         name: row.name,
     }))

@@ -1,10 +1,23 @@
-//! The push service: the room for notifications: the in-app inbox and the WeChat official account.
-//!
-//! It starts, keeps its schema, answers health and takes part in messages; it has no calls yet.
+//! The push service: announcements of the province and the schools.
+
+use std::sync::Arc;
 
 use qihang_kit::{Context, Service};
+use qihang_proto::push::v1::announcement_service_server::AnnouncementServiceServer;
 use serde::Deserialize;
 use sqlx::migrate::Migrator;
+use tonic::service::Routes;
+
+pub mod domain;
+mod error;
+mod messages;
+mod peers;
+mod rpc;
+mod store;
+mod tasks;
+mod view;
+
+pub use error::Error;
 
 /// Name of the service, its schema and its peer name.
 pub const NAME: &str = "push";
@@ -12,7 +25,7 @@ pub const NAME: &str = "push";
 /// Settings that only this service has, with comments.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
 
-/// The service's own tables: none yet beside kit's.
+/// The service's own tables.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// Settings that only this service has: none yet.
@@ -20,15 +33,22 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 #[serde(deny_unknown_fields)]
 pub struct Config {}
 
+/// What every part of the service works with.
+pub(crate) struct App {
+    pub(crate) ctx: Context,
+}
+
 /// Builds the service.
 ///
 /// # Errors
 /// Never; the signature is every service's.
-pub async fn build(_context: Context, _config: Config) -> anyhow::Result<Service> {
+pub async fn build(ctx: Context, _config: Config) -> anyhow::Result<Service> {
+    let app = Arc::new(App { ctx });
+    let routes = Routes::new(AnnouncementServiceServer::new(rpc::Announcements(app.clone())));
     Ok(Service {
         name: NAME,
-        routes: tonic::service::Routes::default(),
+        routes,
         consumers: Vec::new(),
-        tasks: Vec::new(),
+        tasks: vec![Arc::new(tasks::publish::Publish(app))],
     })
 }

@@ -1,6 +1,6 @@
 //! Why a command is refused: one reason, one sentence, and the way out.
 
-use super::{agreement::State, slot};
+use super::{agreement::State, slot, window::Window};
 
 /// A refusal of the rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +48,8 @@ pub enum Refusal {
     CancelOpen,
     /// There is no open wish to cancel.
     CancelNone,
+    /// The calendar has another time for it.
+    WindowClosed(Window),
     /// The deadline may only grow.
     DeadlineShrinks,
     /// Something required is missing in the terms.
@@ -95,6 +97,7 @@ impl Refusal {
             Self::NotYourTurn => "NOT_YOUR_TURN",
             Self::CancelOpen => "CANCEL_OPEN",
             Self::CancelNone => "CANCEL_NONE",
+            Self::WindowClosed(_) => "WINDOW_CLOSED",
             Self::DeadlineShrinks => "DEADLINE_SHRINKS",
             Self::TermsIncomplete { .. } => "TERMS_INCOMPLETE",
             Self::TermsForbidden { .. } => "TERMS_FORBIDDEN",
@@ -134,6 +137,7 @@ impl Refusal {
             Self::NotYourTurn => "这一步应由对方操作".to_owned(),
             Self::CancelOpen => "已有一项撤销申请等待处理".to_owned(),
             Self::CancelNone => "没有等待处理的撤销申请，可能已超过 72 小时失效".to_owned(),
+            Self::WindowClosed(window) => window.message(),
             Self::DeadlineShrinks => "应约截止时间只能延长，不能缩短".to_owned(),
             Self::TermsIncomplete { label, .. } => format!("请填写{label}"),
             Self::TermsForbidden { words, .. } => {

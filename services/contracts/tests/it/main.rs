@@ -10,3 +10,4 @@ mod racing;
 mod refusals;
 mod reviews;
 mod suite;
+mod windows;

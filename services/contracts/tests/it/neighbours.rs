@@ -21,8 +21,8 @@ use qihang_proto::{
     identity::v1::{
         BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
         BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryEmployer, DirectorySchool,
-        DirectoryStudent, FindStudentRequest, GetJwksRequest, GetJwksResponse,
-        directory_service_server::DirectoryService,
+        DirectoryStudent, FindStudentRequest, GetJwksRequest, GetJwksResponse, ListStaffAccountsRequest,
+        ListStaffAccountsResponse, directory_service_server::DirectoryService,
     },
 };
 use sha2::{Digest as _, Sha256};
@@ -176,6 +176,13 @@ impl DirectoryService for Identity {
         };
         let schools = request.get_ref().codes.iter().map(school).collect();
         Ok(Response::new(BatchGetSchoolsResponse { schools }))
+    }
+
+    async fn list_staff_accounts(
+        &self,
+        _: Request<ListStaffAccountsRequest>,
+    ) -> Result<Response<ListStaffAccountsResponse>, Status> {
+        Err(Status::unimplemented("not asked by contracts"))
     }
 
     async fn get_jwks(&self, _request: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {

@@ -6,6 +6,7 @@ pub(crate) use crate::domain::origin_record::{
     Actor, Issue, Levels, Outcome, Part, Reason, Record, Resolution, State, Surroundings,
 };
 use crate::domain::{
+    calendar::{Closed, Kind},
     locked_fields::{self, Locked},
     own_fields::{FieldFault, OwnChanges, OwnFields},
 };
@@ -105,7 +106,7 @@ pub(crate) enum Refusal {
     /// The summary was not confirmed.
     NotChecked,
     /// Outside the window.
-    WindowClosed,
+    WindowClosed(Closed),
     /// A flagged issue is not well formed.
     Issue { field: String, problem: IssueProblem },
     /// A flagged field is not settled.
@@ -212,12 +213,10 @@ fn submit(
     checked: Checked,
     (around, now): (Surroundings, OffsetDateTime),
 ) -> Result<Decision, Refusal> {
-    if around
+    around
         .window
-        .is_some_and(|(open, close)| now < open || now > close)
-    {
-        return Err(Refusal::WindowClosed);
-    }
+        .check(Kind::Origin, now)
+        .map_err(Refusal::WindowClosed)?;
     if checked == Checked::No {
         return Err(Refusal::NotChecked);
     }

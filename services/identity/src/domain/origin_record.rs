@@ -1,10 +1,9 @@
 //! A record as the rules of its review see it.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::{locked_fields::Locked, own_fields::OwnFields};
+use crate::domain::{calendar::Effective, locked_fields::Locked, own_fields::OwnFields};
 
 /// Where a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,8 +152,8 @@ pub(crate) struct Record {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings {
     pub(crate) levels: Levels,
-    /// When records may be sent; `None` is always.
-    pub(crate) window: Option<(OffsetDateTime, OffsetDateTime)>,
+    /// When records may be sent.
+    pub(crate) window: Effective,
     /// True when the student has an agreement in force.
     pub(crate) agreement_held: bool,
 }

@@ -1,11 +1,14 @@
 //! Every (state, command, part) of SM-2, and sequences of commands.
 
 use proptest::prelude::*;
-use time::{Duration, macros::datetime};
+use time::macros::{date, datetime};
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::locked_fields::Details;
+use crate::domain::{
+    calendar::{Days, Effective},
+    locked_fields::Details,
+};
 
 const NOW: OffsetDateTime = datetime!(2026-03-01 08:00 UTC);
 const STATES: [State; 5] = [
@@ -20,7 +23,7 @@ const PARTS: [Part; 3] = [Part::Student, Part::Department, Part::School];
 fn around(levels: Levels) -> Surroundings {
     Surroundings {
         levels,
-        window: None,
+        window: Effective::Always,
         agreement_held: false,
     }
 }
@@ -228,12 +231,12 @@ fn an_incomplete_or_unconfirmed_record_is_not_sent() {
 #[test]
 fn records_are_sent_only_inside_the_window() {
     let window = |open, close| Surroundings {
-        window: Some((open, close)),
+        window: Effective::Within(Days::new(open, close).unwrap()),
         ..around(Levels::One)
     };
-    let before = window(NOW + Duration::SECOND, NOW + Duration::DAY);
-    let after = window(NOW - Duration::DAY, NOW - Duration::SECOND);
-    let inside = window(NOW, NOW);
+    let before = window(date!(2026 - 03 - 02), date!(2026 - 03 - 03));
+    let after = window(date!(2026 - 02 - 01), date!(2026 - 02 - 28));
+    let inside = window(date!(2026 - 03 - 01), date!(2026 - 03 - 01));
     for (surroundings, fine) in [(before, false), (after, false), (inside, true)] {
         let decided = decide(
             &record(State::Unconfirmed),

@@ -6,16 +6,18 @@ use qihang_kit::{codes, status::Fault};
 use qihang_proto::identity::v1::{
     BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
     BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryEmployer, DirectorySchool, DirectoryStudent,
-    FindStudentRequest, GetJwksRequest, GetJwksResponse, directory_service_server,
+    DirectoryWindow, FindStudentRequest, GetJwksRequest, GetJwksResponse, ListStaffAccountsRequest,
+    ListStaffAccountsResponse, directory_service_server,
 };
+use time::{Duration, OffsetDateTime};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::{
     App,
-    domain::own_fields::OwnFields,
+    domain::{calendar::Effective, own_fields::OwnFields},
     keys,
-    rpc::origin_flow,
+    rpc::{origin_flow, person::timestamp},
     sealing::{self, Kind},
     store::{self, directory::DirectoryRow, employers::EmployerRow},
 };
@@ -41,6 +43,7 @@ impl DirectoryService {
         let words = |table: &str, code: &str| codes::name(table, code).unwrap_or_default().to_owned();
         let own: OwnFields = sealing::open(&self.app.sealer, Kind::Own, row.id, &row.own_sealed)?;
         let identity_number = sealing::open(&self.app.sealer, Kind::Identity, row.id, &row.identity_sealed)?;
+        let signing_window = window(row.signing());
         let details = row.locked.0;
         Ok(DirectoryStudent {
             id: row.id.to_string(),
@@ -70,8 +73,25 @@ impl DirectoryService {
             home_address: own.home_address,
             origin_approved: row.origin_state == "APPROVED",
             active: row.active,
+            signing_window,
         })
     }
+}
+
+/// A window as instants. One that never opens ends before it begins, so that no instant is within.
+fn window(effective: Effective) -> Option<DirectoryWindow> {
+    let (open, close) = match effective {
+        Effective::Always => return None,
+        Effective::Within(days) => (days.open_time(), days.close_time()),
+        Effective::Never => (
+            OffsetDateTime::UNIX_EPOCH + Duration::SECOND,
+            OffsetDateTime::UNIX_EPOCH,
+        ),
+    };
+    Some(DirectoryWindow {
+        open_time: Some(timestamp(open)),
+        close_time: Some(timestamp(close)),
+    })
 }
 
 /// Ids that are ids; others name nothing.
@@ -165,6 +185,30 @@ impl directory_service_server::DirectoryService for DirectoryService {
         };
         Ok(Response::new(BatchGetSchoolsResponse {
             schools: rows.into_iter().map(school).collect(),
+        }))
+    }
+
+    async fn list_staff_accounts(
+        &self,
+        request: Request<ListStaffAccountsRequest>,
+    ) -> Result<Response<ListStaffAccountsResponse>, Status> {
+        let request = request.into_inner();
+        let mut conn = self.app.ctx.pool.acquire().await.map_err(Fault::database)?;
+        let staff = store::directory::Staff {
+            roles: request.roles,
+            school_codes: request.school_codes,
+            departments: request.departments,
+        };
+        let (after, limit) = (request.after.parse().ok(), i64::from(request.limit));
+        let ids = store::directory::staff(&mut conn, &staff, after, limit).await;
+        let total = store::directory::count_staff(&mut conn, &staff).await;
+        Ok(Response::new(ListStaffAccountsResponse {
+            account_ids: ids
+                .map_err(Fault::database)?
+                .iter()
+                .map(Uuid::to_string)
+                .collect(),
+            total: u32::try_from(total.map_err(Fault::database)?).unwrap_or(u32::MAX),
         }))
     }
 

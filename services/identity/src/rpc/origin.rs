@@ -7,10 +7,9 @@ use qihang_proto::{
     documents::v1::{ClaimFilesRequest, File, FilePurpose, file_service_client::FileServiceClient},
     identity::v1::{
         ApproveOriginRequest, BatchApproveOriginsRequest, BatchApproveOriginsResponse, FlaggedIssue,
-        GetMyRosterRequest, GetOriginWindowRequest, IssueResolution, ListOriginHistoryRequest,
-        ListOriginHistoryResponse, ListOriginReviewsRequest, ListOriginReviewsResponse, OriginWindow,
-        ReopenOriginRequest, ReturnOriginRequest, Student, SubmitMyRosterRequest, UpdateMyRosterRequest,
-        UpdateOriginWindowRequest, issue_resolution, origin_service_server,
+        GetMyRosterRequest, IssueResolution, ListOriginHistoryRequest, ListOriginHistoryResponse,
+        ListOriginReviewsRequest, ListOriginReviewsResponse, ReopenOriginRequest, ReturnOriginRequest,
+        Student, SubmitMyRosterRequest, UpdateMyRosterRequest, issue_resolution, origin_service_server,
     },
 };
 use time::OffsetDateTime;
@@ -25,7 +24,6 @@ use crate::{
         person::{self, Person},
         student_view,
     },
-    store,
 };
 
 /// The service.
@@ -310,34 +308,6 @@ impl origin_service_server::OriginService for OriginService {
         Ok(Response::new(self.batch_approve(&person, &request).await?))
     }
 
-    async fn get_origin_window(
-        &self,
-        request: Request<GetOriginWindowRequest>,
-    ) -> Result<Response<OriginWindow>, Status> {
-        let person = Person::of(&request)?;
-        let cohort = request.into_inner().cohort;
-        let mut conn = self.app.ctx.pool.acquire().await.map_err(Fault::database)?;
-        let window = store::origin::window(&mut conn, person.school_code()?, cohort_number(cohort)).await;
-        Ok(Response::new(window_view(
-            cohort,
-            window.map_err(Fault::database)?,
-        )))
-    }
-
-    async fn update_origin_window(
-        &self,
-        request: Request<UpdateOriginWindowRequest>,
-    ) -> Result<Response<OriginWindow>, Status> {
-        let person = Person::of(&request)?;
-        let request = request.into_inner();
-        let window = window_asked(&request)?;
-        let mut conn = self.app.ctx.pool.acquire().await.map_err(Fault::database)?;
-        let cohort = cohort_number(request.cohort);
-        let saved = store::origin::set_window(&mut conn, person.school_code()?, cohort, window).await;
-        saved.map_err(Fault::database)?;
-        Ok(Response::new(window_view(request.cohort, window)))
-    }
-
     async fn list_origin_history(
         &self,
         request: Request<ListOriginHistoryRequest>,
@@ -345,39 +315,6 @@ impl origin_service_server::OriginService for OriginService {
         let person = Person::of(&request)?;
         let request = request.into_inner();
         Ok(Response::new(self.list_history(&person, &request).await?))
-    }
-}
-
-type Window = Option<(OffsetDateTime, OffsetDateTime)>;
-
-fn cohort_number(cohort: u32) -> i32 {
-    i32::try_from(cohort).unwrap_or_default()
-}
-
-fn window_view(cohort: u32, window: Window) -> OriginWindow {
-    let (open_time, close_time) = window.unzip();
-    OriginWindow {
-        cohort,
-        open_time: open_time.map(person::timestamp),
-        close_time: close_time.map(person::timestamp),
-    }
-}
-
-/// Both times in order, or neither.
-fn window_asked(request: &UpdateOriginWindowRequest) -> Result<Window, Fault> {
-    let time = |seconds: i64| OffsetDateTime::from_unix_timestamp(seconds).ok();
-    match (&request.open_time, &request.close_time) {
-        (None, None) => Ok(None),
-        (Some(open), Some(close)) => time(open.seconds)
-            .zip(time(close.seconds))
-            .filter(|(open, close)| open < close)
-            .map(Some)
-            .ok_or_else(|| Fault::invalid("closeTime", "WINDOW_ORDER", "结束时间须晚于开始时间")),
-        _ => Err(Fault::invalid(
-            "openTime",
-            "WINDOW_INCOMPLETE",
-            "请同时填写开始时间和结束时间，或都不填表示不限",
-        )),
     }
 }
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     App,
     domain::{
+        calendar::{self, Effective},
         origin::{
             self, Actor, Checked, Command, Decision, Levels, Reason, Record, Refusal, State, Surroundings,
         },
@@ -25,6 +26,7 @@ use crate::{
     sealing::{self, Content, Kind, Opened},
     store::{
         self,
+        calendar::Place,
         history::{Step, micros},
         students::{Scope, StudentRow},
     },
@@ -63,7 +65,7 @@ pub(crate) async fn load(
     };
     let around = Surroundings {
         levels: levels(conn, &row.school_code).await?,
-        window: store::origin::window(conn, &row.school_code, row.cohort).await?,
+        window: window(conn, &row.school_code, row.cohort).await?,
         agreement_held: store::origin::agreement_held(conn, id).await?,
     };
     Ok(Loaded {
@@ -84,6 +86,16 @@ pub(crate) async fn levels(conn: &mut PgConnection, school_code: &str) -> Result
     } else {
         Levels::One
     })
+}
+
+/// When records of a school's graduation year may be sent.
+async fn window(conn: &mut PgConnection, school_code: &str, cohort: i32) -> Result<Effective, Fault> {
+    let place = Place {
+        cohort,
+        kind: calendar::Kind::Origin,
+        school_code,
+    };
+    Ok(store::calendar::effective(conn, place).await?)
 }
 
 impl Loaded {

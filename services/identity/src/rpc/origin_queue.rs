@@ -10,7 +10,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    domain::origin::{Command, Levels, Part, State, Surroundings},
+    domain::{
+        calendar::Effective,
+        origin::{Command, Levels, Part, State, Surroundings},
+    },
     rpc::{
         origin::{OriginService, from_micros},
         origin_flow::{self, Loaded, Wanted, not_found},
@@ -89,7 +92,7 @@ impl OriginService {
         let (rows, next_page_token) = query.finish(rows, key);
         let around = Surroundings {
             levels,
-            window: None,
+            window: Effective::Always,
             agreement_held: false,
         };
         let mut students = Vec::with_capacity(rows.len());

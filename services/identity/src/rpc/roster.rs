@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    domain::{origin::Surroundings, roster_check::Severity},
+    domain::{calendar::Effective, origin::Surroundings, roster_check::Severity},
     rpc::{
         error_table,
         origin::claim_files,
@@ -155,7 +155,7 @@ impl RosterService {
         let (rows, next_page_token) = query.finish(rows, |row| row.student_number.clone());
         let around = Surroundings {
             levels,
-            window: None,
+            window: Effective::Always,
             agreement_held: false,
         };
         let mut students = Vec::with_capacity(rows.len());

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     App,
     domain::{
+        calendar::Kind,
         password,
         ticket::{Ticket, TicketFault},
     },
@@ -41,7 +42,7 @@ struct Kept {
 /// Sets the credentials.
 ///
 /// # Errors
-/// TICKET_INVALID, TICKET_EXPIRED, fields that are wrong, ALREADY_REGISTERED; the database's.
+/// TICKET_INVALID, TICKET_EXPIRED, fields that are wrong, WINDOW_CLOSED, ALREADY_REGISTERED; the database's.
 pub(crate) async fn set(
     app: &Arc<App>,
     request: &SetCredentialsRequest,
@@ -65,6 +66,10 @@ pub(crate) async fn set(
     .await?;
     let account_id = match claim.fresh_or::<Kept>()? {
         Ok(ticket) => {
+            let now = db::now(&mut transaction).await?;
+            verify_student::window(&mut transaction, &student.school_code, student.cohort)
+                .await?
+                .check(Kind::Registration, now)?;
             accounts::insert(&mut transaction, &account, &app.sealer).await?;
             let event = Event {
                 student_id: Some(student.student_id),

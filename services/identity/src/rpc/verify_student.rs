@@ -12,7 +12,10 @@ use uuid::Uuid;
 
 use crate::{
     App, captcha,
-    domain::ticket::Ticket,
+    domain::{
+        calendar::{Effective, Kind},
+        ticket::Ticket,
+    },
     error::{Error, Mismatch, Missing},
     limits::{self, Limit},
     purpose,
@@ -20,6 +23,7 @@ use crate::{
     sealing,
     store::{
         audit::{self, CaseRow, Event},
+        calendar::{self, Place},
         schools::{self, SchoolRow},
         students::{self, RegistrationRow},
     },
@@ -55,7 +59,8 @@ struct Refused<'a> {
 /// Checks who wants to register.
 ///
 /// # Errors
-/// CAPTCHA_INVALID, REGISTRATION_LIMITED, SCHOOL_NOT_FOUND, ROSTER_MISMATCH, ALREADY_REGISTERED; the database's.
+/// CAPTCHA_INVALID, REGISTRATION_LIMITED, SCHOOL_NOT_FOUND, ROSTER_MISMATCH, ALREADY_REGISTERED, WINDOW_CLOSED; the
+/// database's.
 pub(crate) async fn verify(
     app: &Arc<App>,
     request: &VerifyStudentRequest,
@@ -99,10 +104,13 @@ pub(crate) async fn verify(
     };
     audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
     let now = db::now(&mut transaction).await?;
+    let window = window(&mut transaction, &school.code, row.cohort).await?;
     transaction.commit().await?;
     if row.registered {
         return Err(Error::AlreadyRegistered);
     }
+    // Said to nobody but the person: others have been told that nothing matches.
+    window.check(Kind::Registration, now)?;
     let ticket = Ticket {
         student_id: row.student_id,
         expire_time: now + TICKET_LIFE,
@@ -114,6 +122,23 @@ pub(crate) async fn verify(
         name_masked: validators::mask_name(&row.name),
         school_name: school.name,
     })
+}
+
+/// When students of a school's graduation year may register.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn window(
+    conn: &mut PgConnection,
+    school_code: &str,
+    cohort: i32,
+) -> Result<Effective, Error> {
+    let place = Place {
+        cohort,
+        kind: Kind::Registration,
+        school_code,
+    };
+    Ok(calendar::effective(conn, place).await?)
 }
 
 /// Signs a ticket.
@@ -145,6 +170,7 @@ fn limits_of(app: &App) -> [Limit; 2] {
 fn compare(app: &App, row: Option<&RegistrationRow>, request: &VerifyStudentRequest) -> Comparison {
     let nobody = RegistrationRow {
         student_id: Uuid::nil(),
+        cohort: 0,
         name: String::new(),
         identity_blind: vec![0; 32],
         registered: false,

@@ -1,9 +1,13 @@
 //! What other services may ask for, by id and without a scope: they check theirs.
 
 use sqlx::{PgConnection, types::Json};
+use time::Date;
 use uuid::Uuid;
 
-use crate::domain::locked_fields::Details;
+use crate::{
+    domain::{calendar::Effective, locked_fields::Details},
+    store::calendar,
+};
 
 /// A student as other services see one.
 pub(crate) struct DirectoryRow {
@@ -20,6 +24,20 @@ pub(crate) struct DirectoryRow {
     pub(crate) own_sealed: Vec<u8>,
     pub(crate) origin_state: String,
     pub(crate) active: bool,
+    province_open: Option<Date>,
+    province_close: Option<Date>,
+    school_open: Option<Date>,
+    school_close: Option<Date>,
+}
+
+impl DirectoryRow {
+    /// When the student may sign.
+    pub(crate) fn signing(&self) -> Effective {
+        Effective::of(
+            calendar::days(self.province_open, self.province_close),
+            calendar::days(self.school_open, self.school_close),
+        )
+    }
 }
 
 /// Gets students by id.
@@ -30,10 +48,18 @@ pub(crate) async fn students(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Res
     sqlx::query_as!(
         DirectoryRow,
         r#"
-        SELECT s.id, s.school_code, s.student_number, s.cohort, s.name, s.department, s.class_name, s.identity_sealed,
-               s.locked AS "locked: Json<Details>", s.origin_region, s.own_sealed, s.origin_state,
-               EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id AND a.state <> 'DISABLED') AS "active!"
+        SELECT s.id AS "id!", s.school_code AS "school_code!", s.student_number AS "student_number!",
+               s.cohort AS "cohort!", s.name AS "name!", s.department AS "department!", s.class_name AS "class_name!",
+               s.identity_sealed AS "identity_sealed!", s.locked AS "locked!: Json<Details>",
+               s.origin_region AS "origin_region!", s.own_sealed AS "own_sealed!", s.origin_state AS "origin_state!",
+               EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id AND a.state <> 'DISABLED') AS "active!",
+               p.open_day AS "province_open?", p.close_day AS "province_close?",
+               w.open_day AS "school_open?", w.close_day AS "school_close?"
         FROM identity.students s
+        LEFT JOIN identity.calendar_windows p
+               ON p.cohort = s.cohort AND p.kind = 'SIGNING' AND p.school_code = ''
+        LEFT JOIN identity.calendar_windows w
+               ON w.cohort = s.cohort AND w.kind = 'SIGNING' AND w.school_code = s.school_code
         WHERE s.id = ANY($1)
         "#,
         ids,
@@ -90,5 +116,68 @@ pub(crate) async fn schools(conn: &mut PgConnection, codes: &[String]) -> sqlx::
         codes,
     )
     .fetch_all(conn)
+    .await
+}
+
+/// Staff by role, school and department; each list that is not empty narrows.
+pub(crate) struct Staff {
+    pub(crate) roles: Vec<String>,
+    pub(crate) school_codes: Vec<String>,
+    pub(crate) departments: Vec<String>,
+}
+
+/// Lists active accounts of staff by id, after one.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn staff(
+    conn: &mut PgConnection,
+    staff: &Staff,
+    after: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT id
+        FROM identity.accounts
+        WHERE login IS NOT NULL
+          AND state = 'ACTIVE'
+          AND (cardinality($1::text[]) = 0 OR role = ANY ($1))
+          AND (cardinality($2::text[]) = 0 OR school_code = ANY ($2))
+          AND (cardinality($3::text[]) = 0 OR department = ANY ($3))
+          AND ($4::uuid IS NULL OR id > $4)
+        ORDER BY id
+        LIMIT $5
+        "#,
+        &staff.roles,
+        &staff.school_codes,
+        &staff.departments,
+        after,
+        limit,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Counts active accounts of staff.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn count_staff(conn: &mut PgConnection, staff: &Staff) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT count(*) AS "count!"
+        FROM identity.accounts
+        WHERE login IS NOT NULL
+          AND state = 'ACTIVE'
+          AND (cardinality($1::text[]) = 0 OR role = ANY ($1))
+          AND (cardinality($2::text[]) = 0 OR school_code = ANY ($2))
+          AND (cardinality($3::text[]) = 0 OR department = ANY ($3))
+        "#,
+        &staff.roles,
+        &staff.school_codes,
+        &staff.departments,
+    )
+    .fetch_one(conn)
     .await
 }

@@ -134,61 +134,6 @@ pub(crate) async fn content(
     .await
 }
 
-/// When records of a school and cohort may be sent; nothing is always.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn window(
-    conn: &mut PgConnection,
-    school_code: &str,
-    cohort: i32,
-) -> sqlx::Result<Option<(OffsetDateTime, OffsetDateTime)>> {
-    let row = sqlx::query!(
-        "SELECT open_time, close_time FROM identity.origin_windows WHERE school_code = $1 AND cohort = $2",
-        school_code,
-        cohort,
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(|row| (row.open_time, row.close_time)))
-}
-
-/// Sets when records of a school and cohort may be sent; nothing means always.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn set_window(
-    conn: &mut PgConnection,
-    school_code: &str,
-    cohort: i32,
-    window: Option<(OffsetDateTime, OffsetDateTime)>,
-) -> sqlx::Result<()> {
-    let Some((open, close)) = window else {
-        sqlx::query!(
-            "DELETE FROM identity.origin_windows WHERE school_code = $1 AND cohort = $2",
-            school_code,
-            cohort,
-        )
-        .execute(conn)
-        .await?;
-        return Ok(());
-    };
-    sqlx::query!(
-        r#"
-        INSERT INTO identity.origin_windows (school_code, cohort, open_time, close_time)
-        VALUES ($1, $2, $3, $4)
-        ON CONFLICT (school_code, cohort) DO UPDATE SET open_time = EXCLUDED.open_time, close_time = EXCLUDED.close_time
-        "#,
-        school_code,
-        cohort,
-        open,
-        close,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 /// Whether a student has an agreement in force, as far as contracts' messages have come.
 ///
 /// # Errors

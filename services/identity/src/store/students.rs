@@ -51,6 +51,7 @@ pub(crate) struct StudentRow {
 #[derive(Debug, Clone)]
 pub(crate) struct RegistrationRow {
     pub(crate) student_id: Uuid,
+    pub(crate) cohort: i32,
     pub(crate) name: String,
     pub(crate) identity_blind: Vec<u8>,
     pub(crate) registered: bool,
@@ -68,7 +69,7 @@ pub(crate) async fn find_for_registration(
     sqlx::query_as!(
         RegistrationRow,
         r#"
-        SELECT s.id AS student_id, s.name, s.identity_blind,
+        SELECT s.id AS student_id, s.cohort, s.name, s.identity_blind,
                EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
         FROM identity.students s
         WHERE s.school_code = $1 AND s.student_number = $2

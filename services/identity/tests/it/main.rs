@@ -1,6 +1,7 @@
 //! Identity's calls, on a database of each test's own.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod calendar;
 mod captcha;
 mod corrections;
 mod employer;

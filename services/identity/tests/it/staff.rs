@@ -387,3 +387,38 @@ async fn the_first_administrator_is_made_once() {
         "a weak password stops the start"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_services_learn_whose_staff_there_is_by_id_alone() {
+    use qihang_proto::identity::v1::{
+        ListStaffAccountsRequest, directory_service_client::DirectoryServiceClient,
+    };
+    let identity = identity().await;
+    let root = root(&identity).await;
+    let (office, _) = active(&identity, &root, account::Role::School, "hlju.office").await;
+    let (department, _) = active(&identity, &root, account::Role::Department, "hlju.wy").await;
+    // Who has not activated an account reads nothing with it.
+    create(&identity, &root, new(account::Role::School, "hlju.new"))
+        .await
+        .unwrap();
+    let ask = async |roles: &[&str], departments: &[&str], after: &str, limit| {
+        let request = ListStaffAccountsRequest {
+            roles: roles.iter().map(ToString::to_string).collect(),
+            school_codes: vec![SCHOOL.to_owned()],
+            departments: departments.iter().map(ToString::to_string).collect(),
+            after: after.to_owned(),
+            limit,
+        };
+        let mut directory = DirectoryServiceClient::new(identity.as_service("push"));
+        let reply = directory.list_staff_accounts(request).await.unwrap().into_inner();
+        (reply.account_ids, reply.total)
+    };
+    let mut both = vec![office.clone(), department.clone()];
+    both.sort();
+    assert_eq!(ask(&[], &[], "", 101).await, (both.clone(), 2));
+    assert_eq!(ask(&["SCHOOL"], &[], "", 101).await, (vec![office], 1));
+    assert_eq!(ask(&[], &["外语系"], "", 101).await, (vec![department], 1));
+    assert_eq!(ask(&[], &["哲学院"], "", 101).await, (vec![], 0));
+    assert_eq!(ask(&[], &[], "", 1).await, (vec![both[0].clone()], 2));
+    assert_eq!(ask(&[], &[], &both[0], 1).await, (vec![both[1].clone()], 2));
+}

@@ -29,7 +29,7 @@ use qihang_proto::{
     identity::v1::{
         BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
         BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryStudent, FindStudentRequest,
-        GetJwksRequest, GetJwksResponse,
+        GetJwksRequest, GetJwksResponse, ListStaffAccountsRequest, ListStaffAccountsResponse,
         directory_service_server::{DirectoryService, DirectoryServiceServer},
     },
 };
@@ -98,6 +98,13 @@ impl DirectoryService for Ground {
         _: Request<BatchGetSchoolsRequest>,
     ) -> Result<Response<BatchGetSchoolsResponse>, Status> {
         Ok(Response::new(BatchGetSchoolsResponse::default()))
+    }
+
+    async fn list_staff_accounts(
+        &self,
+        _: Request<ListStaffAccountsRequest>,
+    ) -> Result<Response<ListStaffAccountsResponse>, Status> {
+        Ok(Response::new(ListStaffAccountsResponse::default()))
     }
 
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {

@@ -24,6 +24,7 @@ use crate::{
         agreement::{Agreement, Command, State},
         refusal::Refusal,
         terms::{self, Terms},
+        window::{self, Window},
     },
     error::Error,
     party, peers,
@@ -215,6 +216,7 @@ pub(super) async fn send(app: &App, request: &Request<SendOfferRequest>) -> Resu
         .employer_id
         .ok_or(Error::EmployerNotApproved)?;
     let employer = party::Employer::from(peers::employer(&app.ctx, employer_id).await?);
+    let window = window_of(app, principal, &message.id).await?;
     let days = if message.valid_days == 0 {
         DEFAULT_DAYS
     } else {
@@ -227,10 +229,29 @@ pub(super) async fn send(app: &App, request: &Request<SendOfferRequest>) -> Resu
         etag: &message.etag,
         request_id: &message.request_id,
     };
-    run(app, asked, move |work| Box::pin(send_draft(work, days, employer))).await
+    run(app, asked, move |work| {
+        Box::pin(send_draft(work, days, employer, window))
+    })
+    .await
 }
 
-async fn send_draft(work: Work<'_>, days: u32, employer: party::Employer) -> Result<(), Error> {
+/// When the student of an offer may sign, as identity says now.
+async fn window_of(app: &App, principal: &Principal, offer: &str) -> Result<Option<Window>, Error> {
+    let mut conn = app.ctx.pool.acquire().await?;
+    let record = agreements::find(&mut conn, id(offer)?, &Scope::of(principal)?).await?;
+    drop(conn);
+    let student_id = record.ok_or(Error::NotFound)?.student_id;
+    Ok(peers::signing_window(
+        &peers::student(&app.ctx, student_id).await?,
+    ))
+}
+
+async fn send_draft(
+    work: Work<'_>,
+    days: u32,
+    employer: party::Employer,
+    window: Option<Window>,
+) -> Result<(), Error> {
     let Work {
         app,
         conn,
@@ -241,6 +262,7 @@ async fn send_draft(work: Work<'_>, days: u32, employer: party::Employer) -> Res
     let terms = revisions::terms(&mut *conn, record.rules.id, record.rules.revision).await?;
     check_terms(&terms.ok_or(Error::RevisionNotFound)?, now)?;
     if record.rules.state == State::Draft {
+        window::check(window, now)?;
         let sent = agreements::count_sent(&mut *conn, record.employer_id, record.student_id, now).await?;
         if !record.uncounted && sent >= app.config.signing.offers_per_year {
             return Err(Error::OfferLimit);

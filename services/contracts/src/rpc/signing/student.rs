@@ -15,6 +15,7 @@ use crate::{
         agreement::{Command, READ_TOKEN_LIFE, READING_TIME, Signing, State},
         refusal::Refusal,
         terms::{Archive, Household},
+        window::{self, Window},
     },
     error::Error,
     party, peers,
@@ -112,6 +113,13 @@ struct Signed {
     household: Option<Household>,
 }
 
+/// What identity says of a student who accepts.
+struct Accepts {
+    student: party::Student,
+    origin_approved: bool,
+    window: Option<Window>,
+}
+
 /// Accepts an offer.
 pub(super) async fn accept(
     app: &App,
@@ -127,6 +135,7 @@ pub(super) async fn accept(
     // Asked before the transaction: identity's word is needed, never guessed, and no lock waits for it.
     let student = peers::student(&app.ctx, student_id).await?;
     let origin_approved = student.origin_approved;
+    let window = peers::signing_window(&student);
     let signed = Signed {
         revision: message.revision,
         token: message.read_token.clone(),
@@ -144,7 +153,11 @@ pub(super) async fn accept(
         Box::pin(sign(
             work,
             signed,
-            Some((party::Student::from(student), origin_approved)),
+            Some(Accepts {
+                student: party::Student::from(student),
+                origin_approved,
+                window,
+            }),
         ))
     })
     .await
@@ -172,7 +185,7 @@ pub(super) async fn confirm(
     run(app, asked, move |work| Box::pin(sign(work, signed, None))).await
 }
 
-async fn sign(work: Work<'_>, signed: Signed, accepts: Option<(party::Student, bool)>) -> Result<(), Error> {
+async fn sign(work: Work<'_>, signed: Signed, accepts: Option<Accepts>) -> Result<(), Error> {
     let Work {
         app,
         conn,
@@ -197,7 +210,14 @@ async fn sign(work: Work<'_>, signed: Signed, accepts: Option<(party::Student, b
         has_household: household.is_some(),
     };
     let (command, student) = match accepts {
-        Some((student, origin_approved)) => {
+        Some(Accepts {
+            student,
+            origin_approved,
+            window,
+        }) => {
+            if record.rules.state == State::PendingStudent {
+                window::check(window, db::now(&mut *conn).await?)?;
+            }
             let slot = slots::lock(&mut *conn, record.student_id, record.cohort).await?;
             (
                 Command::Accept {

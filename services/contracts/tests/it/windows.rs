@@ -1,0 +1,77 @@
+//! Offers are sent and accepted when the calendar lets them be.
+
+use qihang_proto::identity::v1::{DirectoryStudent, DirectoryWindow};
+use time::{Duration, OffsetDateTime};
+use tonic::Code;
+
+use crate::{
+    neighbours::SCHOOL,
+    suite::{Student, Suite, accept, reason, send},
+};
+
+fn stamp(time: OffsetDateTime) -> Option<prost_types::Timestamp> {
+    Some(prost_types::Timestamp {
+        seconds: time.unix_timestamp(),
+        nanos: 0,
+    })
+}
+
+/// Identity says from when to when the student may sign, counted from now.
+fn signs_within(suite: &Suite, student: &Student, from: Duration, to: Duration) {
+    let now = suite.service.clock.now();
+    suite.identity.enrol(DirectoryStudent {
+        signing_window: Some(DirectoryWindow {
+            open_time: stamp(now + from),
+            close_time: stamp(now + to),
+        }),
+        ..student.entry.clone()
+    });
+}
+
+#[tokio::test]
+async fn an_offer_is_sent_inside_the_window_only() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let draft = suite.draft(&employer, &student).await;
+    signs_within(&suite, &student, Duration::HOUR, Duration::days(30));
+    let refused = suite
+        .signing(&employer)
+        .send_offer(send(&draft))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::FailedPrecondition, "WINDOW_CLOSED")
+    );
+    assert!(refused.message().contains("网上签约的时间为"), "{refused}");
+    let seen = suite.seen(&employer, &draft).await;
+    assert_eq!((seen.state(), &seen.etag), (draft.state(), &draft.etag));
+    suite.service.advance(Duration::HOUR + Duration::SECOND).await;
+    suite.signing(&employer).send_offer(send(&draft)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_offer_is_accepted_inside_the_window_only() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let sent = suite.sent(&employer, &student).await;
+    let token = suite.reads(&student, &sent).await;
+    suite.service.advance(Duration::seconds(20)).await;
+    signs_within(&suite, &student, -Duration::days(30), -Duration::SECOND);
+    let mut client = suite.signing(&student.principal);
+    let refused = client.accept_offer(accept(&sent, &token)).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::FailedPrecondition, "WINDOW_CLOSED")
+    );
+    // The school gives more time: the same offer can be accepted, and what is accepted stays so after the end.
+    signs_within(&suite, &student, -Duration::days(30), Duration::HOUR);
+    let accepted = client
+        .accept_offer(accept(&sent, &token))
+        .await
+        .unwrap()
+        .into_inner();
+    suite.service.advance(Duration::days(1)).await;
+    let again = client.accept_offer(accept(&accepted, &token)).await.unwrap_err();
+    assert_eq!(reason(&again), "INVALID_TRANSITION");
+}

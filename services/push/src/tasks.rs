@@ -1,0 +1,3 @@
+//! Background work, one file a task.
+
+pub(crate) mod publish;
