@@ -72,6 +72,8 @@ async fn an_offer_is_accepted_inside_the_window_only() {
         .unwrap()
         .into_inner();
     suite.service.advance(Duration::days(1)).await;
+    // Tokens of the day before are of no use.
+    let mut client = suite.signing(&student.principal);
     let again = client.accept_offer(accept(&accepted, &token)).await.unwrap_err();
     assert_eq!(reason(&again), "INVALID_TRANSITION");
 }
