@@ -260,15 +260,19 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
     let upload = outcome.student.post("/v1/uploads", pending).await.unwrap();
     add("uploads", text(&upload, "/id"), &[side.student]);
     add("files", text(&upload, "/id"), &[side.student]);
-    // A draft: nobody but its office knows that it is there.
-    let draft = json!({ "content": { "title": "安全检查", "body": "请勿外传" } });
-    let announcement = outcome.school.post("/v1/announcements", draft).await.unwrap();
-    add("announcements", text(&announcement, "/id"), &[side.office]);
+    add("announcements", announcement(outcome).await, &[side.office]);
     add(
         "registrationCases",
         failed_registration(outcome, side.school).await,
         &[side.office],
     );
+}
+
+/// A draft: nobody but its office knows that it is there.
+async fn announcement(outcome: &Outcome) -> String {
+    let draft = json!({ "content": { "title": "安全检查", "body": "请勿外传" } });
+    let made = outcome.school.post("/v1/announcements", draft).await.unwrap();
+    text(&made, "/id")
 }
 
 /// The number of a registration that was refused.
