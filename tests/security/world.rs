@@ -175,6 +175,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     let mut collections: BTreeMap<&'static str, Collection> = [
         "agreements",
         "announcements",
+        "blockedEmployers",
         "corrections",
         "employers",
         "files",

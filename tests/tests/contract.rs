@@ -7,7 +7,7 @@ use qihang_proto::POOL;
 use qihang_tests::contract::{SERVICE, access, flag, methods, roles, route};
 
 /// Commands that may be repeated without a request id, and why.
-const REPEATABLE: [(&str, &str); 7] = [
+const REPEATABLE: &[(&str, &str)] = &[
     ("MarkAnnouncementRead", "what is read stays read"),
     (
         "CreateReadToken",
@@ -15,6 +15,9 @@ const REPEATABLE: [(&str, &str); 7] = [
     ),
     ("RevokeOtherSessions", "what is ended stays ended"),
     ("ClaimReview", "claiming again extends the claim"),
+    ("SetAvatar", "the same portrait twice is once"),
+    ("RemoveAvatar", "what is gone stays gone"),
+    ("BlockEmployer", "what is blocked stays blocked"),
     ("RevealCorrection", "every look is written down"),
     ("ReplayDeadLetter", "a message has its effect once"),
     ("ReleaseReview", "what is given back stays given back"),

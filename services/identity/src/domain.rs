@@ -10,6 +10,7 @@ pub(crate) mod origin;
 pub(crate) mod origin_record;
 pub(crate) mod own_fields;
 pub(crate) mod password;
+pub(crate) mod privacy;
 pub(crate) mod refresh;
 pub(crate) mod roster_check;
 pub(crate) mod roster_columns;

@@ -9,9 +9,10 @@ use qihang_proto::identity::v1::{
     captcha_service_server::CaptchaServiceServer, correction_service_server::CorrectionServiceServer,
     directory_service_server::DirectoryServiceServer, employer_service_server::EmployerServiceServer,
     operations_service_server::OperationsServiceServer, origin_service_server::OriginServiceServer,
-    reference_service_server::ReferenceServiceServer, registration_service_server::RegistrationServiceServer,
-    roster_service_server::RosterServiceServer, school_service_server::SchoolServiceServer,
-    session_service_server::SessionServiceServer, staff_service_server::StaffServiceServer,
+    profile_service_server::ProfileServiceServer, reference_service_server::ReferenceServiceServer,
+    registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
+    school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
+    staff_service_server::StaffServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
@@ -98,6 +99,7 @@ fn routes(app: &Arc<App>) -> Routes {
         .add_service(CorrectionServiceServer::new(rpc::corrections::CorrectionService(
             app(),
         )))
+        .add_service(ProfileServiceServer::new(rpc::profiles::ProfileService(app())))
         .add_service(EmployerServiceServer::new(rpc::employers::EmployerService::new(
             app(),
         )))

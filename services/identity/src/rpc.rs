@@ -18,6 +18,8 @@ pub(crate) mod origin;
 pub(crate) mod origin_flow;
 pub(crate) mod origin_queue;
 pub(crate) mod person;
+pub(crate) mod profile_view;
+pub(crate) mod profiles;
 pub(crate) mod reference;
 pub(crate) mod register_employer;
 pub(crate) mod registration;

@@ -11,6 +11,7 @@ pub(crate) mod imports;
 pub(crate) mod limits;
 pub(crate) mod merge;
 pub(crate) mod origin;
+pub(crate) mod profiles;
 pub(crate) mod schools;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;

@@ -14,9 +14,9 @@ use qihang_proto::{
     common::v1::HttpBody,
     documents::v1::{
         ClaimFilesRequest, ClaimFilesResponse, CreateUploadRequest, DownloadRequest, File, GetFileRequest,
-        IssueDocumentRequest, IssuedDocument, PutContentRequest, ReadFileRequest, RenderRequest,
-        RenderResponse, VerifySealRequest, VerifySealResponse, file_service_server::FileService,
-        render_service_server::RenderService,
+        IssueDocumentRequest, IssuedDocument, PutContentRequest, ReadFileRequest, ReleaseFilesRequest,
+        ReleaseFilesResponse, RenderRequest, RenderResponse, VerifySealRequest, VerifySealResponse,
+        file_service_server::FileService, render_service_server::RenderService,
     },
     identity::v1::{
         BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
@@ -265,6 +265,13 @@ impl FileService for Documents {
     }
 
     type ReadFileStream = Pieces;
+
+    async fn release_files(
+        &self,
+        _: Request<ReleaseFilesRequest>,
+    ) -> Result<Response<ReleaseFilesResponse>, Status> {
+        unreachable!("nobody gives files back here")
+    }
 
     async fn read_file(&self, request: Request<ReadFileRequest>) -> Result<Response<Pieces>, Status> {
         self.here()?;

@@ -104,6 +104,14 @@ pub enum Refusal {
         /// Most pages.
         limit: usize,
     },
+    /// Fewer pixels than a portrait has.
+    #[error("图片应不小于 {width}×{height} 像素，请换一张更清晰的照片")]
+    TooSmall {
+        /// Width of a portrait.
+        width: u32,
+        /// Height of a portrait.
+        height: u32,
+    },
     /// More pixels than are decoded.
     #[error("图片尺寸过大，请缩小到 {limit} 万像素以内后上传")]
     TooManyPixels {
@@ -136,6 +144,13 @@ pub fn check(purpose: Purpose, bytes: &[u8]) -> Result<Accepted, Refusal> {
     }
     if kind != Kind::Xlsx && ends_in_archive(bytes) {
         return Err(Refusal::Polyglot);
+    }
+    if purpose == Purpose::Avatar {
+        let portrait = picture::portrait(kind, bytes)?;
+        return Ok(Accepted {
+            kind: Kind::Jpeg,
+            rewritten: Some(portrait),
+        });
     }
     let rewritten = match kind {
         Kind::Pdf => pdf::check(bytes).map(|()| None)?,

@@ -155,6 +155,18 @@ impl File {
         }
     }
 
+    /// Gives the file back, if that record uses it; nothing keeps it then.
+    #[must_use]
+    pub fn released(self, owner: &str) -> Self {
+        match self.state {
+            State::Claimed(content, claim) if claim.owner == owner => Self {
+                state: State::Ready(content),
+                ..self
+            },
+            state => Self { state, ..self },
+        }
+    }
+
     /// Whether somebody may know of the file: its uploader, and those whom the claim names. The province sees what is in use.
     #[must_use]
     pub fn is_visible_to(&self, principal: &Principal) -> bool {

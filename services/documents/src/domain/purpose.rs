@@ -21,17 +21,20 @@ pub enum Purpose {
     Evidence,
     /// A document that the suite made itself.
     Issued,
+    /// Portrait of an account's owner.
+    Avatar,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Roster,
         Self::EmployerLicence,
         Self::EmployerAuthorisation,
         Self::ContactIdentity,
         Self::Evidence,
         Self::Issued,
+        Self::Avatar,
     ];
 
     /// As it is stored.
@@ -44,6 +47,7 @@ impl Purpose {
             Self::ContactIdentity => "CONTACT_IDENTITY",
             Self::Evidence => "EVIDENCE",
             Self::Issued => "ISSUED",
+            Self::Avatar => "AVATAR",
         }
     }
 
@@ -59,6 +63,7 @@ impl Purpose {
         match self {
             Self::Roster => 64 * MEBIBYTE,
             Self::Issued => 0,
+            Self::Avatar => 2 * MEBIBYTE,
             _ => 10 * MEBIBYTE,
         }
     }
@@ -71,7 +76,7 @@ impl Purpose {
             Self::EmployerLicence | Self::EmployerAuthorisation | Self::Evidence => {
                 &[Kind::Pdf, Kind::Png, Kind::Jpeg]
             }
-            Self::ContactIdentity => &[Kind::Png, Kind::Jpeg],
+            Self::ContactIdentity | Self::Avatar => &[Kind::Png, Kind::Jpeg],
             Self::Issued => &[],
         }
     }
@@ -86,6 +91,7 @@ impl Purpose {
             }
             Self::Evidence => matches!(role, Role::Student),
             Self::Issued => false,
+            Self::Avatar => role != Role::Service,
         }
     }
 

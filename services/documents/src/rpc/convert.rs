@@ -45,6 +45,7 @@ pub(super) fn purpose(value: i32) -> Option<Purpose> {
         proto::FilePurpose::ContactIdentity => Some(Purpose::ContactIdentity),
         proto::FilePurpose::Evidence => Some(Purpose::Evidence),
         proto::FilePurpose::Issued => Some(Purpose::Issued),
+        proto::FilePurpose::Avatar => Some(Purpose::Avatar),
     }
 }
 
@@ -56,6 +57,7 @@ fn purpose_to_wire(purpose: Purpose) -> proto::FilePurpose {
         Purpose::ContactIdentity => proto::FilePurpose::ContactIdentity,
         Purpose::Evidence => proto::FilePurpose::Evidence,
         Purpose::Issued => proto::FilePurpose::Issued,
+        Purpose::Avatar => proto::FilePurpose::Avatar,
     }
 }
 

@@ -7,7 +7,8 @@ use futures::{Stream, StreamExt as _, stream};
 use qihang_kit::{auth, auth::Principal, db, idempotency};
 use qihang_proto::documents::v1::{
     ClaimFilesRequest, ClaimFilesResponse, CreateUploadRequest, DownloadRequest, File as WireFile,
-    GetFileRequest, PutContentRequest, ReadFileRequest, file_service_server::FileService,
+    GetFileRequest, PutContentRequest, ReadFileRequest, ReleaseFilesRequest, ReleaseFilesResponse,
+    file_service_server::FileService,
 };
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
@@ -139,6 +140,20 @@ impl FileRpc {
         transaction.commit().await?;
         Ok(claimed)
     }
+
+    async fn release(&self, request: ReleaseFilesRequest) -> Result<(), Error> {
+        let ids = request.ids.iter().map(|id| convert::id("ids", id));
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        let mut transaction = self.app.ctx.pool.begin().await?;
+        let now = db::now(&mut transaction).await?;
+        for before in store::files::lock(&mut transaction, &ids).await? {
+            let file = before.clone().released(&request.owner);
+            if file != before {
+                store::files::save(&mut transaction, &file, now).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
 }
 
 /// The purpose that each of the files must have.
@@ -215,6 +230,14 @@ impl FileService for FileRpc {
         Ok(Response::new(ClaimFilesResponse {
             files: files.iter().map(convert::file).collect(),
         }))
+    }
+
+    async fn release_files(
+        &self,
+        request: Request<ReleaseFilesRequest>,
+    ) -> Result<Response<ReleaseFilesResponse>, Status> {
+        self.release(request.into_inner()).await?;
+        Ok(Response::new(ReleaseFilesResponse {}))
     }
 
     async fn read_file(&self, request: Request<ReadFileRequest>) -> Result<Response<Pieces>, Status> {

@@ -1,6 +1,8 @@
 //! Claims: all or none, by the uploader's files only, and what they open to whom.
 
-use qihang_proto::documents::v1::{ClaimFilesRequest, FilePurpose, GetFileRequest, file::State};
+use qihang_proto::documents::v1::{
+    ClaimFilesRequest, FilePurpose, GetFileRequest, ReleaseFilesRequest, file::State,
+};
 use tonic::Code;
 
 use crate::harness::{self, Suite, pdf, png, reason};
@@ -188,4 +190,33 @@ async fn people_may_not_claim_or_read_for_services() {
             .code(),
         Code::PermissionDenied
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_record_gives_back_is_nobodys_and_soon_gone() {
+    let suite = Suite::start().await;
+    let student = harness::student(1);
+    let file = suite
+        .upload(&student, FilePurpose::Evidence, "a.pdf", &pdf("a"))
+        .await;
+    suite.claim(claim(&[&file.id], &student)).await.unwrap();
+    let release = |owner: &str| ReleaseFilesRequest {
+        ids: vec![file.id.clone()],
+        owner: owner.to_owned(),
+    };
+    let state = async || {
+        let request = GetFileRequest { id: file.id.clone() };
+        suite
+            .files(&student)
+            .get_file(request)
+            .await
+            .map(|file| file.into_inner().state())
+    };
+    suite.release(release("identity.request/2")).await;
+    assert_eq!(state().await.unwrap(), State::Claimed, "another record's");
+    suite.release(release("identity.request/1")).await;
+    assert_eq!(state().await.unwrap(), State::Ready);
+    suite.advance(time::Duration::hours(25)).await;
+    suite.sweep().await;
+    assert_eq!(state().await.unwrap_err().code(), Code::NotFound);
 }

@@ -14,7 +14,8 @@ use qihang_proto::{
     common::v1::HttpBody,
     documents::v1::{
         ClaimFilesRequest, CreateUploadRequest, DownloadRequest, File, FilePurpose, PutContentRequest,
-        ReadFileRequest, file_service_client::FileServiceClient, render_service_client::RenderServiceClient,
+        ReadFileRequest, ReleaseFilesRequest, file_service_client::FileServiceClient,
+        render_service_client::RenderServiceClient,
     },
 };
 use sha2::{Digest as _, Sha256};
@@ -156,6 +157,10 @@ impl Suite {
             .claim_files(request)
             .await
             .map(|response| response.into_inner().files)
+    }
+
+    pub(crate) async fn release(&self, request: ReleaseFilesRequest) {
+        self.service_files().release_files(request).await.unwrap();
     }
 
     pub(crate) async fn download(

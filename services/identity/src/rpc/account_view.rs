@@ -48,7 +48,16 @@ pub(crate) fn account(row: &AccountRow, sealer: &Sealer) -> Result<Account, Erro
     })
 }
 
-fn contact(row: &AccountRow, column: &str, sealed: Option<&[u8]>, sealer: &Sealer) -> Result<String, Error> {
+/// A contact in the clear; empty for none.
+///
+/// # Errors
+/// INTERNAL when it does not open.
+pub(crate) fn contact(
+    row: &AccountRow,
+    column: &str,
+    sealed: Option<&[u8]>,
+    sealer: &Sealer,
+) -> Result<String, Error> {
     let Some(sealed) = sealed else {
         return Ok(String::new());
     };

@@ -139,7 +139,8 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewAccount, sealer: &S
     .map_err(taken)
 }
 
-fn taken(error: sqlx::Error) -> Error {
+/// What a unique index refuses.
+pub(crate) fn taken(error: sqlx::Error) -> Error {
     match db::constraint(&error) {
         Some("accounts_one_a_student") => Error::AlreadyRegistered,
         Some("accounts_login") => Error::LoginTaken { field: "login" },

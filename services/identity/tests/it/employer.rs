@@ -27,7 +27,7 @@ fn client(world: &World, principal: &Principal) -> EmployerServiceClient<Way> {
 }
 
 /// A registered employer and its administrator.
-async fn registered(world: &World, number: u32) -> (Uuid, Principal) {
+pub(crate) async fn registered(world: &World, number: u32) -> (Uuid, Principal) {
     let id = world.identity.ctx.ids.new_id();
     let code = (0..10)
         .find_map(|last| validators::complete_credit_code(&format!("91230100MA{number:05}{last}")))
@@ -385,7 +385,7 @@ async fn a_suspension_is_published_and_ends_by_two_persons() {
 }
 
 /// A registration that nothing speaks against, with a captcha of its own.
-async fn registration(world: &World, mobile: &str, email: &str) -> RegisterEmployerRequest {
+pub(crate) async fn registration(world: &World, mobile: &str, email: &str) -> RegisterEmployerRequest {
     let captcha = CaptchaServiceClient::new(world.identity.anonymous())
         .create_captcha(CreateCaptchaRequest { kind: 2 })
         .await

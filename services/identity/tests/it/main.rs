@@ -10,6 +10,7 @@ mod origin_racing;
 mod origin_reviews;
 mod password;
 mod people;
+mod profiles;
 mod registration;
 mod roster;
 mod roster_support;

@@ -17,7 +17,7 @@ use qihang_proto::{
     common::v1::HttpBody,
     documents::v1::{
         ClaimFilesRequest, ClaimFilesResponse, CreateUploadRequest, DownloadRequest, File, GetFileRequest,
-        PutContentRequest, ReadFileRequest,
+        PutContentRequest, ReadFileRequest, ReleaseFilesRequest, ReleaseFilesResponse,
         file_service_server::{FileService, FileServiceServer},
     },
     identity::v1::{
@@ -46,6 +46,8 @@ pub(crate) struct FakeDocuments {
     files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
     /// Claims, in order.
     pub(crate) claims: Arc<Mutex<Vec<ClaimFilesRequest>>>,
+    /// Files that were given back.
+    pub(crate) released: Arc<Mutex<Vec<String>>>,
 }
 
 impl FakeDocuments {
@@ -97,6 +99,14 @@ impl FileService for FakeDocuments {
         let files = request.ids.iter().map(file).collect();
         self.claims.lock().unwrap().push(request);
         Ok(Response::new(ClaimFilesResponse { files }))
+    }
+
+    async fn release_files(
+        &self,
+        request: Request<ReleaseFilesRequest>,
+    ) -> Result<Response<ReleaseFilesResponse>, Status> {
+        self.released.lock().unwrap().extend(request.into_inner().ids);
+        Ok(Response::new(ReleaseFilesResponse {}))
     }
 
     async fn read_file(&self, request: Request<ReadFileRequest>) -> Result<Response<Pieces>, Status> {

@@ -23,7 +23,7 @@ use qihang_proto::{
     common::v1::HttpBody,
     documents::v1::{
         ClaimFilesRequest, ClaimFilesResponse, CreateUploadRequest, DownloadRequest, File, GetFileRequest,
-        PutContentRequest, ReadFileRequest,
+        PutContentRequest, ReadFileRequest, ReleaseFilesRequest, ReleaseFilesResponse,
         file_service_server::{FileService, FileServiceServer},
     },
     identity::v1::{
@@ -180,6 +180,13 @@ impl FileService for Ground {
         _: Request<ClaimFilesRequest>,
     ) -> Result<Response<ClaimFilesResponse>, Status> {
         Ok(Response::new(ClaimFilesResponse::default()))
+    }
+
+    async fn release_files(
+        &self,
+        _: Request<ReleaseFilesRequest>,
+    ) -> Result<Response<ReleaseFilesResponse>, Status> {
+        unreachable!("nobody gives files back here")
     }
 
     async fn read_file(&self, _: Request<ReadFileRequest>) -> Result<Response<Chunks>, Status> {

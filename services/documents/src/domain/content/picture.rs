@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{
     DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder,
-    metadata::Orientation,
+    imageops::FilterType, metadata::Orientation,
 };
 
 use super::{Kind, Refusal};
@@ -15,7 +15,29 @@ const MAX_DECODED_BYTES: u64 = 256 * 1024 * 1024;
 const JPEG_QUALITY: u8 = 90;
 const DAMAGED: Refusal = Refusal::Damaged { kind: "图片" };
 
+/// Size of a portrait, in pixels: an inch picture at 300 dpi.
+const PORTRAIT: (u32, u32) = (295, 413);
+
+/// A picture as a portrait: cut from the middle, scaled, a JPEG.
+pub(super) fn portrait(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let (_, picture) = open(kind, bytes)?;
+    let (width, height) = PORTRAIT;
+    if picture.width() < width || picture.height() < height {
+        return Err(Refusal::TooSmall { width, height });
+    }
+    encode(
+        ImageFormat::Jpeg,
+        &picture.resize_to_fill(width, height, FilterType::Lanczos3),
+    )
+}
+
 pub(super) fn encode_anew(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let (format, picture) = open(kind, bytes)?;
+    encode(format, &picture)
+}
+
+/// Decodes a picture that is nothing else beside.
+fn open(kind: Kind, bytes: &[u8]) -> Result<(ImageFormat, DynamicImage), Refusal> {
     let (format, end) = match kind {
         Kind::Png => (ImageFormat::Png, end_of_png(bytes)),
         _ => (ImageFormat::Jpeg, end_of_jpeg(bytes)),
@@ -25,7 +47,10 @@ pub(super) fn encode_anew(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Refusal> 
     if (format == ImageFormat::Png && !tail.is_empty()) || holds_another_file(tail) {
         return Err(Refusal::Polyglot);
     }
-    let picture = decode(format, bytes)?;
+    Ok((format, decode(format, bytes)?))
+}
+
+fn encode(format: ImageFormat, picture: &DynamicImage) -> Result<Vec<u8>, Refusal> {
     let mut encoded = Cursor::new(Vec::new());
     let result = match format {
         ImageFormat::Png => picture.write_to(&mut encoded, ImageFormat::Png),

@@ -412,3 +412,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn portraits_are_cut_from_the_middle_to_one_size_and_small_pictures_are_refused() {
+    for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+        let mut sent = Cursor::new(Vec::new());
+        picture(900, 600).write_to(&mut sent, format).unwrap();
+        let accepted = check(Purpose::Avatar, &sent.into_inner()).unwrap();
+        assert_eq!(accepted.kind, Kind::Jpeg);
+        let kept = image::load_from_memory(&accepted.rewritten.unwrap()).unwrap();
+        assert_eq!((kept.width(), kept.height()), (295, 413));
+    }
+    let small = Refusal::TooSmall {
+        width: 295,
+        height: 413,
+    };
+    assert_eq!(refusal(Purpose::Avatar, &encoded(ImageFormat::Png)), small);
+    assert_eq!(
+        refusal(Purpose::Avatar, b"%PDF-1.7 no portrait"),
+        Refusal::WrongKind {
+            allowed: Purpose::Avatar.kinds_in_words()
+        }
+    );
+}
