@@ -194,6 +194,8 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     // A cohort is no record: its calendar is public, and who may change it changes their own windows.
     collections.insert("calendars", of("2031"));
     collections.insert("dictionaries", of("nothing"));
+    // Pages of the guide are public, and their drafts the province's.
+    collections.insert("guides", of("nothing"));
     collections.insert("deadLetters", of(NOBODY));
     collections.insert("verifications", of("nothing"));
     collections

@@ -8,6 +8,7 @@ use qihang_tests::contract::{SERVICE, access, flag, methods, roles, route};
 
 /// Commands that may be repeated without a request id, and why.
 const REPEATABLE: &[(&str, &str)] = &[
+    ("PreviewDictionaryChange", "it writes nothing"),
     ("MarkAnnouncementRead", "what is read stays read"),
     (
         "CreateReadToken",

@@ -6,7 +6,8 @@ use qihang_gateway::{Gateway, ports::Ports};
 use qihang_proto::identity::v1::{
     BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
     BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryStudent, FindStudentRequest, GetJwksRequest,
-    GetJwksResponse, ListStaffAccountsRequest, ListStaffAccountsResponse,
+    GetJwksResponse, ListCodeChangesRequest, ListCodeChangesResponse, ListStaffAccountsRequest,
+    ListStaffAccountsResponse,
     directory_service_server::{DirectoryService, DirectoryServiceServer},
 };
 use tonic::{Request, Response, Status, service::Routes};
@@ -51,6 +52,13 @@ impl DirectoryService for Directory {
         &self,
         _: Request<BatchGetSchoolsRequest>,
     ) -> Result<Response<BatchGetSchoolsResponse>, Status> {
+        panic!("a method for services was reached over HTTP")
+    }
+
+    async fn list_code_changes(
+        &self,
+        _: Request<ListCodeChangesRequest>,
+    ) -> Result<Response<ListCodeChangesResponse>, Status> {
         panic!("a method for services was reached over HTTP")
     }
 

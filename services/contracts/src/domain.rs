@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod changes;
+pub mod guide;
 pub mod refusal;
 pub mod serial;
 pub mod slot;

@@ -57,6 +57,9 @@ pub enum Error {
     /// A file that is too large or empty.
     #[error("file cannot be verified")]
     BadFile,
+    /// The guide refuses.
+    #[error("guide: {0:?}")]
+    Guide(GuideFault),
     /// Another service is away.
     #[error("{0} is away")]
     PeerAway(&'static str),
@@ -87,6 +90,17 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
+/// What goes wrong with pages of the guide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuideFault {
+    /// No such page.
+    NotFound,
+    /// The newest version is published.
+    Published,
+    /// A text is nothing but blanks.
+    Blank(&'static str),
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
@@ -103,14 +117,7 @@ impl From<Error> for Fault {
                 "SLOT_TAKEN",
                 "您已有一份线上签约，不能再签约其他单位；原记录审核不通过、解约或解除后才能应约",
             ),
-            Error::NotReofferable(state) => Self::precondition(
-                "INVALID_TRANSITION",
-                format!(
-                    "当前状态为“{}”，不能重新发出；被拒绝、过期、撤回或审核不通过后才可以",
-                    state.text()
-                ),
-            )
-            .with("from", state.as_str()),
+            Error::NotReofferable(state) => not_reofferable(state),
             Error::StudentNotFound => Self::invalid(
                 "studentNumber",
                 "STUDENT_NOT_FOUND",
@@ -137,6 +144,7 @@ impl From<Error> for Fault {
             ),
             Error::NotVerified => Self::not_found("NOT_VERIFIED", "编号或验证码不正确，未查到相应的协议"),
             Error::BadFile => Self::invalid("body", "FILE_INVALID", "请上传不超过 10 MB 的 PDF 文件"),
+            Error::Guide(fault) => guide(fault),
             Error::PeerAway("identity") => Self::unavailable(
                 "IDENTITY_UNAVAILABLE",
                 "暂时无法核实信息，操作没有进行，请稍后再试",
@@ -155,6 +163,25 @@ impl From<Error> for Fault {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         Fault::from(error).into()
+    }
+}
+
+fn not_reofferable(state: State) -> Fault {
+    let message = format!(
+        "当前状态为“{}”，不能重新发出；被拒绝、过期、撤回或审核不通过后才可以",
+        state.text()
+    );
+    Fault::precondition("INVALID_TRANSITION", message).with("from", state.as_str())
+}
+
+fn guide(fault: GuideFault) -> Fault {
+    match fault {
+        GuideFault::NotFound => Fault::not_found("GUIDE_NOT_FOUND", "没有这篇指南"),
+        GuideFault::Published => Fault::precondition(
+            "GUIDE_PUBLISHED",
+            "最新版本已经发布，没有可发布的草稿；请先修改并保存",
+        ),
+        GuideFault::Blank(field) => Fault::invalid(field, "TEXT_BLANK", "请填写标题和正文，不能只有空格"),
     }
 }
 

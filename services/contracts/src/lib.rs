@@ -20,8 +20,8 @@ use std::sync::Arc;
 use qihang_kit::{Context, Service, crypto::Sealer};
 use qihang_proto::contracts::v1::{
     agreement_review_service_server::AgreementReviewServiceServer,
-    destination_service_server::DestinationServiceServer, signing_service_server::SigningServiceServer,
-    verification_service_server::VerificationServiceServer,
+    destination_service_server::DestinationServiceServer, guide_service_server::GuideServiceServer,
+    signing_service_server::SigningServiceServer, verification_service_server::VerificationServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
@@ -55,6 +55,7 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
     let routes = Routes::new(SigningServiceServer::new(rpc::Signing(app.clone())))
         .add_service(AgreementReviewServiceServer::new(rpc::Reviews(app.clone())))
         .add_service(VerificationServiceServer::new(rpc::Verifications(app.clone())))
+        .add_service(GuideServiceServer::new(rpc::Guides(app.clone())))
         .add_service(DestinationServiceServer::new(rpc::Destinations(app.clone())));
     Ok(Service {
         name: NAME,

@@ -1,6 +1,6 @@
 //! What this service asks others.
 
-use qihang_kit::Context;
+use qihang_kit::{Context, codes};
 use qihang_proto::{
     documents::v1::{
         IssueDocumentRequest, IssuedDocument, RenderFormat, RenderRequest, VerifySealRequest,
@@ -8,15 +8,18 @@ use qihang_proto::{
     },
     identity::v1::{
         BatchGetEmployersRequest, BatchGetSchoolsRequest, BatchGetStudentsRequest, DirectoryEmployer,
-        DirectorySchool, DirectoryStudent, FindStudentRequest,
-        directory_service_client::DirectoryServiceClient,
+        DirectorySchool, DirectoryStudent, FindStudentRequest, ListCodeChangesRequest,
+        directory_service_client::DirectoryServiceClient, list_code_changes_response,
     },
 };
 use time::{Duration, OffsetDateTime};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::{domain::window::Window, error::Error};
+use crate::{
+    domain::{guide::Origin, window::Window},
+    error::Error,
+};
 
 /// Largest drawing taken from documents.
 const MAX_REPLY: usize = 16 * 1024 * 1024;
@@ -53,6 +56,41 @@ pub(crate) async fn student(ctx: &Context, id: Uuid) -> Result<DirectoryStudent,
         .into_iter()
         .next()
         .ok_or(Error::StudentNotFound)
+}
+
+/// The state of a student's record.
+pub(crate) fn origin(student: &DirectoryStudent) -> Origin {
+    Origin {
+        approved: student.origin_approved,
+        waiting_for: student.origin_waiting_for.clone(),
+        since: student
+            .origin_since
+            .and_then(|time| OffsetDateTime::from_unix_timestamp(time.seconds).ok()),
+    }
+}
+
+/// What the province's published changes make of the code tables today.
+pub(crate) async fn code_changes(ctx: &Context) -> Result<Vec<codes::Change>, Error> {
+    let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
+    let reply = client
+        .list_code_changes(ListCodeChangesRequest {})
+        .await
+        .map_err(|status| away("identity", &status))?;
+    let change = |change: list_code_changes_response::Change| {
+        let mut attributes: Vec<(String, String)> = change.attributes.into_iter().collect();
+        attributes.sort();
+        codes::Change {
+            table: change.table,
+            entry: codes::Entry {
+                code: change.code,
+                name: change.name,
+                parent: Some(change.parent).filter(|parent| !parent.is_empty()),
+                attributes,
+                ended: change.ended,
+            },
+        }
+    };
+    Ok(reply.into_inner().changes.into_iter().map(change).collect())
 }
 
 /// When a student may sign; none is always.

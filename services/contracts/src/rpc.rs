@@ -1,12 +1,14 @@
 //! gRPC handlers, one file a proto service; the long one a folder.
 
 mod destinations;
+mod guides;
 mod reviews;
 mod signing;
 mod verifications;
 
 pub(crate) use self::{
-    destinations::Destinations, reviews::Reviews, signing::Signing, verifications::Verifications,
+    destinations::Destinations, guides::Guides, reviews::Reviews, signing::Signing,
+    verifications::Verifications,
 };
 use crate::error::Error;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod agreements;
 pub(crate) mod corrections;
+pub(crate) mod guides;
 pub(crate) mod history;
 pub(crate) mod lists;
 pub(crate) mod origins;

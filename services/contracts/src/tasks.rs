@@ -1,5 +1,6 @@
 //! Background work, one file a task.
 
+mod codes;
 mod deadlines;
 mod reminders;
 
@@ -12,6 +13,7 @@ use crate::App;
 /// Every task.
 pub(crate) fn all(app: &Arc<App>) -> Vec<Arc<dyn Task>> {
     vec![
+        Arc::new(codes::Codes(app.clone())),
         Arc::new(deadlines::Deadlines(app.clone())),
         Arc::new(reminders::Reminders(app.clone())),
     ]

@@ -6,7 +6,7 @@ use qihang_kit::codes;
 use secrecy::ExposeSecret as _;
 
 use crate::{
-    App,
+    App, dictionaries,
     domain::password,
     error::Error,
     keys,
@@ -29,6 +29,7 @@ pub(crate) async fn run(app: &App) -> anyhow::Result<()> {
     if written > 0 {
         tracing::info!(schools = written, "schools written");
     }
+    dictionaries::refresh(app).await.context("code tables")?;
     keys::rotate(app).await.context("signing keys")?;
     first_administrator(app).await
 }

@@ -3,6 +3,7 @@
 pub(crate) mod calendar;
 pub(crate) mod correction;
 pub(crate) mod correction_fields;
+pub(crate) mod dictionary;
 pub(crate) mod employer;
 pub(crate) mod employer_profile;
 pub(crate) mod locked_fields;

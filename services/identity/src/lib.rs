@@ -21,6 +21,7 @@ mod bootstrap;
 mod captcha;
 mod config;
 mod consumers;
+mod dictionaries;
 mod domain;
 mod error;
 mod keys;
@@ -74,6 +75,7 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
         routes: routes(&app),
         consumers: vec![consumers::agreement_holds::AgreementHolds::shared(&app)],
         tasks: vec![
+            Arc::new(tasks::refresh_codes::RefreshCodes(app.clone())),
             Arc::new(tasks::rotate_keys::RotateKeys(app.clone())),
             Arc::new(tasks::purge::Purge(app.clone())),
             Arc::new(tasks::import_roster::ImportRoster::new(app.clone())),
@@ -92,7 +94,9 @@ fn routes(app: &Arc<App>) -> Routes {
         .add_service(AccountServiceServer::new(rpc::accounts::AccountService(app())))
         .add_service(StaffServiceServer::new(rpc::staff::StaffService(app())))
         .add_service(SchoolServiceServer::new(rpc::schools::SchoolService(app())))
-        .add_service(ReferenceServiceServer::new(rpc::reference::ReferenceService))
+        .add_service(ReferenceServiceServer::new(rpc::reference::ReferenceService(
+            app(),
+        )))
         .add_service(CalendarServiceServer::new(rpc::calendars::CalendarService(app())))
         .add_service(RosterServiceServer::new(rpc::roster::RosterService::new(app())))
         .add_service(OriginServiceServer::new(rpc::origin::OriginService::new(app())))

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod calendar;
 pub(crate) mod corrections;
+pub(crate) mod dictionaries;
 pub(crate) mod directory;
 pub(crate) mod employers;
 pub(crate) mod history;

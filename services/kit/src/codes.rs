@@ -3,7 +3,11 @@
 //! The tables are part of the binary, so that every service of one version agrees. `data/codes/index.csv` gives each its
 //! title and version, the date and the first digits of the file's SHA-256; a test keeps that true.
 
+mod overlay;
+
 use std::{collections::HashMap, sync::LazyLock};
+
+pub use overlay::{Change, install};
 
 /// One table of codes.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub struct Entry {
     pub parent: Option<String>,
     /// Further columns by their header, only those that are filled.
     pub attributes: Vec<(String, String)>,
+    /// True when the code is no longer given; records that have it still say what it means.
+    pub ended: bool,
 }
 
 /// A school of the province.
@@ -62,13 +68,31 @@ impl Entry {
 }
 
 impl Dictionary {
+    fn new(name: &'static str, title: String, version: String, entries: Vec<Entry>) -> Self {
+        let (mut by_code, mut by_name) = (HashMap::new(), HashMap::new());
+        for (position, entry) in entries.iter().enumerate() {
+            by_code.entry(entry.code.clone()).or_insert(position);
+            if !entry.ended {
+                by_name.entry(entry.name.clone()).or_insert(position);
+            }
+        }
+        Self {
+            name,
+            title,
+            version,
+            entries,
+            by_code,
+            by_name,
+        }
+    }
+
     /// The entry of a code.
     #[must_use]
     pub fn entry(&self, code: &str) -> Option<&Entry> {
         self.by_code.get(code).and_then(|index| self.entries.get(*index))
     }
 
-    /// The first entry of a name.
+    /// The first entry of a name that is in force.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Entry> {
         self.by_name.get(name).and_then(|index| self.entries.get(*index))
@@ -112,7 +136,7 @@ tables![
     "uscc_prefix",
 ];
 
-static DICTIONARIES: LazyLock<Vec<Dictionary>> = LazyLock::new(load);
+static BASE: LazyLock<Vec<Dictionary>> = LazyLock::new(load);
 static SCHOOLS: LazyLock<Vec<School>> = LazyLock::new(load_schools);
 
 /// The table of regions that addresses and places of origin use.
@@ -123,14 +147,28 @@ const REGION_DEPTH: usize = 4;
 
 /// Every table, by name.
 #[must_use]
-pub fn dictionaries() -> &'static [Dictionary] {
-    &DICTIONARIES
+pub fn dictionaries() -> Vec<&'static Dictionary> {
+    overlay::tables()
+}
+
+/// A table as the binary has it, without changes.
+#[must_use]
+pub fn base(name: &str) -> Option<&'static Dictionary> {
+    BASE.iter().find(|dictionary| dictionary.name == name)
+}
+
+/// True for a code that may be given now.
+#[must_use]
+pub fn in_force(table: &str, code: &str) -> bool {
+    dictionary(table)
+        .and_then(|dictionary| dictionary.entry(code))
+        .is_some_and(|entry| !entry.ended)
 }
 
 /// The table of a name.
 #[must_use]
 pub fn dictionary(name: &str) -> Option<&'static Dictionary> {
-    DICTIONARIES.iter().find(|dictionary| dictionary.name == name)
+    overlay::table(name)
 }
 
 /// What a code of a table means.
@@ -145,7 +183,7 @@ pub fn code_of(table: &str, name: &str) -> Option<&'static str> {
     dictionary(table)?.named(name).map(|entry| entry.code.as_str())
 }
 
-/// A region in words, from the province down, e.g. 黑龙江省哈尔滨市道里区; empty when the code is not in force.
+/// A region in words, from the province down, e.g. 黑龙江省哈尔滨市道里区; empty when the code is unknown.
 #[must_use]
 pub fn region_path(code: &str) -> String {
     let Some(regions) = dictionary(REGIONS) else {
@@ -195,20 +233,14 @@ fn load() -> Vec<Dictionary> {
 }
 
 fn parse(name: &'static str, title: String, version: String, text: &str) -> Dictionary {
-    let mut dictionary = Dictionary {
-        name,
-        title,
-        version,
-        entries: Vec::new(),
-        by_code: HashMap::new(),
-        by_name: HashMap::new(),
-    };
+    let mut entries = Vec::new();
     for row in rows(text) {
         let mut entry = Entry {
             code: String::new(),
             name: String::new(),
             parent: None,
             attributes: Vec::new(),
+            ended: false,
         };
         for (header, value) in row {
             match header.as_str() {
@@ -219,17 +251,14 @@ fn parse(name: &'static str, title: String, version: String, text: &str) -> Dict
                 _ => entry.attributes.push((header, value)),
             }
         }
-        let position = dictionary.entries.len();
-        dictionary.by_code.entry(entry.code.clone()).or_insert(position);
-        dictionary.by_name.entry(entry.name.clone()).or_insert(position);
-        dictionary.entries.push(entry);
+        entries.push(entry);
     }
-    dictionary
+    Dictionary::new(name, title, version, entries)
 }
 
 fn load_schools() -> Vec<School> {
     let text = |entry: &Entry, name: &str| entry.attribute(name).unwrap_or_default().to_owned();
-    dictionary("school_heilongjiang_detail")
+    base("school_heilongjiang_detail")
         .into_iter()
         .flat_map(|dictionary| &dictionary.entries)
         .map(|entry| School {

@@ -21,8 +21,9 @@ use qihang_proto::{
     identity::v1::{
         BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
         BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryEmployer, DirectorySchool,
-        DirectoryStudent, FindStudentRequest, GetJwksRequest, GetJwksResponse, ListStaffAccountsRequest,
-        ListStaffAccountsResponse, directory_service_server::DirectoryService,
+        DirectoryStudent, FindStudentRequest, GetJwksRequest, GetJwksResponse, ListCodeChangesRequest,
+        ListCodeChangesResponse, ListStaffAccountsRequest, ListStaffAccountsResponse,
+        directory_service_server::DirectoryService,
     },
 };
 use sha2::{Digest as _, Sha256};
@@ -176,6 +177,14 @@ impl DirectoryService for Identity {
         };
         let schools = request.get_ref().codes.iter().map(school).collect();
         Ok(Response::new(BatchGetSchoolsResponse { schools }))
+    }
+
+    async fn list_code_changes(
+        &self,
+        _: Request<ListCodeChangesRequest>,
+    ) -> Result<Response<ListCodeChangesResponse>, Status> {
+        self.here()?;
+        Ok(Response::new(ListCodeChangesResponse::default()))
     }
 
     async fn list_staff_accounts(

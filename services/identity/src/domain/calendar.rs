@@ -87,7 +87,7 @@ impl Days {
     /// # Errors
     /// What is wrong.
     pub(crate) fn parse(open: &str, close: &str) -> Result<Option<Self>, DaysFault> {
-        let day = |text: &str, field| Date::parse(text, DAY).map_err(|_| DaysFault::NotADay(field));
+        let day = |text: &str, field| read_day(text).ok_or(DaysFault::NotADay(field));
         match (open.trim(), close.trim()) {
             ("", "") => Ok(None),
             ("", _) | (_, "") => Err(DaysFault::Incomplete),
@@ -137,6 +137,16 @@ impl std::fmt::Display for Days {
         write!(formatter, "{}年{from}月{}日至", open.year(), open.day())?;
         write!(formatter, "{}年{to}月{}日", close.year(), close.day())
     }
+}
+
+/// Today in Asia/Shanghai.
+pub(crate) fn today(now: OffsetDateTime) -> Date {
+    now.to_offset(shanghai()).date()
+}
+
+/// A day from the wire.
+pub(crate) fn read_day(text: &str) -> Option<Date> {
+    Date::parse(text.trim(), DAY).ok()
 }
 
 /// A day as it is written on the wire.

@@ -120,9 +120,9 @@ fn check(field: &ProfileField, value: &str) -> Option<FieldFault> {
             message,
         })
     };
-    let coded = |table: &str| match codes::name(table, value) {
-        Some(_) => None,
-        None => fault(
+    let coded = |table: &str| match codes::in_force(table, value) {
+        true => None,
+        false => fault(
             "UNKNOWN_CODE",
             format!("{}不在代码表内，请从列表中选择", field.title),
         ),

@@ -229,7 +229,7 @@ pub(crate) fn is_county(code: &str) -> bool {
     let Some(regions) = codes::dictionary("region_gbt2260") else {
         return false;
     };
-    let Some(entry) = regions.entry(code) else {
+    let Some(entry) = regions.entry(code).filter(|entry| !entry.ended) else {
         return false;
     };
     let leaf = !code.ends_with("00");
@@ -242,7 +242,7 @@ fn has_children(code: &str) -> bool {
         regions
             .entries
             .iter()
-            .any(|entry| entry.parent.as_deref() == Some(code))
+            .any(|entry| !entry.ended && entry.parent.as_deref() == Some(code))
     })
 }
 

@@ -292,7 +292,7 @@ impl Cells<'_> {
             let padded = format!("{text:0>2}");
             let known = [text.as_str(), padded.as_str()]
                 .into_iter()
-                .find(|code| codes::name(table, code).is_some());
+                .find(|code| codes::in_force(table, code));
             if let Some(known) = known {
                 return known.to_owned();
             }

@@ -6,15 +6,16 @@ use qihang_kit::{codes, status::Fault};
 use qihang_proto::identity::v1::{
     BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
     BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryEmployer, DirectorySchool, DirectoryStudent,
-    DirectoryWindow, FindStudentRequest, GetJwksRequest, GetJwksResponse, ListStaffAccountsRequest,
-    ListStaffAccountsResponse, directory_service_server,
+    DirectoryWindow, FindStudentRequest, GetJwksRequest, GetJwksResponse, ListCodeChangesRequest,
+    ListCodeChangesResponse, ListStaffAccountsRequest, ListStaffAccountsResponse, directory_service_server,
+    list_code_changes_response,
 };
 use time::{Duration, OffsetDateTime};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::{
-    App,
+    App, dictionaries,
     domain::{calendar::Effective, own_fields::OwnFields},
     keys,
     rpc::{origin_flow, person::timestamp},
@@ -44,6 +45,7 @@ impl DirectoryService {
         let own: OwnFields = sealing::open(&self.app.sealer, Kind::Own, row.id, &row.own_sealed)?;
         let identity_number = sealing::open(&self.app.sealer, Kind::Identity, row.id, &row.identity_sealed)?;
         let signing_window = window(row.signing());
+        let (waiting_for, since) = waiting(&row);
         let details = row.locked.0;
         Ok(DirectoryStudent {
             id: row.id.to_string(),
@@ -74,7 +76,21 @@ impl DirectoryService {
             origin_approved: row.origin_state == "APPROVED",
             active: row.active,
             signing_window,
+            origin_waiting_for: waiting_for.to_owned(),
+            origin_since: since.map(timestamp),
         })
+    }
+}
+
+/// Who acts next on a record, and since when.
+fn waiting(row: &DirectoryRow) -> (&'static str, Option<OffsetDateTime>) {
+    match row.origin_state.as_str() {
+        "APPROVED" => ("", row.review_time),
+        "SUBMITTED" if row.two_levels => ("DEPARTMENT", row.submit_time),
+        "SUBMITTED" => ("SCHOOL", row.submit_time),
+        "DEPARTMENT_PASSED" => ("SCHOOL", row.review_time.or(row.submit_time)),
+        "RETURNED" => ("STUDENT", row.review_time),
+        _ => ("STUDENT", None),
     }
 }
 
@@ -209,6 +225,24 @@ impl directory_service_server::DirectoryService for DirectoryService {
                 .map(Uuid::to_string)
                 .collect(),
             total: u32::try_from(total.map_err(Fault::database)?).unwrap_or(u32::MAX),
+        }))
+    }
+
+    async fn list_code_changes(
+        &self,
+        _: Request<ListCodeChangesRequest>,
+    ) -> Result<Response<ListCodeChangesResponse>, Status> {
+        let found = dictionaries::in_force(&self.app).await.map_err(Fault::database)?;
+        let change = |codes::Change { table, entry }| list_code_changes_response::Change {
+            table,
+            code: entry.code,
+            name: entry.name,
+            parent: entry.parent.unwrap_or_default(),
+            attributes: entry.attributes.into_iter().collect(),
+            ended: entry.ended,
+        };
+        Ok(Response::new(ListCodeChangesResponse {
+            changes: found.into_iter().map(change).collect(),
         }))
     }
 

@@ -1,7 +1,7 @@
 //! What other services may ask for, by id and without a scope: they check theirs.
 
 use sqlx::{PgConnection, types::Json};
-use time::Date;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{
@@ -23,6 +23,9 @@ pub(crate) struct DirectoryRow {
     pub(crate) origin_region: String,
     pub(crate) own_sealed: Vec<u8>,
     pub(crate) origin_state: String,
+    pub(crate) submit_time: Option<OffsetDateTime>,
+    pub(crate) review_time: Option<OffsetDateTime>,
+    pub(crate) two_levels: bool,
     pub(crate) active: bool,
     province_open: Option<Date>,
     province_close: Option<Date>,
@@ -52,6 +55,8 @@ pub(crate) async fn students(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Res
                s.cohort AS "cohort!", s.name AS "name!", s.department AS "department!", s.class_name AS "class_name!",
                s.identity_sealed AS "identity_sealed!", s.locked AS "locked!: Json<Details>",
                s.origin_region AS "origin_region!", s.own_sealed AS "own_sealed!", s.origin_state AS "origin_state!",
+               s.submit_time AS "submit_time?", s.review_time AS "review_time?",
+               EXISTS (SELECT 1 FROM identity.schools o WHERE o.code = s.school_code AND o.review_levels = 2) AS "two_levels!",
                EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id AND a.state <> 'DISABLED') AS "active!",
                p.open_day AS "province_open?", p.close_day AS "province_close?",
                w.open_day AS "school_open?", w.close_day AS "school_close?"

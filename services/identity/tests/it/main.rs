@@ -4,6 +4,7 @@
 mod calendar;
 mod captcha;
 mod corrections;
+mod dictionaries;
 mod employer;
 mod origin;
 mod origin_racing;

@@ -158,6 +158,7 @@ async fn code_tables_are_whole_or_one_level() {
     let get = |name: &str, parent: Option<&str>| GetDictionaryRequest {
         name: name.to_owned(),
         parent: parent.map(str::to_owned),
+        on_day: String::new(),
     };
     let whole = client
         .get_dictionary(get("region_gbt2260", None))

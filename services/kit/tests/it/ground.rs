@@ -29,7 +29,8 @@ use qihang_proto::{
     identity::v1::{
         BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
         BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryStudent, FindStudentRequest,
-        GetJwksRequest, GetJwksResponse, ListStaffAccountsRequest, ListStaffAccountsResponse,
+        GetJwksRequest, GetJwksResponse, ListCodeChangesRequest, ListCodeChangesResponse,
+        ListStaffAccountsRequest, ListStaffAccountsResponse,
         directory_service_server::{DirectoryService, DirectoryServiceServer},
     },
 };
@@ -98,6 +99,13 @@ impl DirectoryService for Ground {
         _: Request<BatchGetSchoolsRequest>,
     ) -> Result<Response<BatchGetSchoolsResponse>, Status> {
         Ok(Response::new(BatchGetSchoolsResponse::default()))
+    }
+
+    async fn list_code_changes(
+        &self,
+        _: Request<ListCodeChangesRequest>,
+    ) -> Result<Response<ListCodeChangesResponse>, Status> {
+        Ok(Response::new(ListCodeChangesResponse::default()))
     }
 
     async fn list_staff_accounts(

@@ -88,6 +88,13 @@ impl DirectoryService for Identity {
         Ok(Response::new(BatchGetStudentsResponse { students }))
     }
 
+    async fn list_code_changes(
+        &self,
+        _: Request<ListCodeChangesRequest>,
+    ) -> Result<Response<ListCodeChangesResponse>, Status> {
+        Err(Status::unimplemented("not asked by push"))
+    }
+
     async fn list_staff_accounts(
         &self,
         request: Request<ListStaffAccountsRequest>,

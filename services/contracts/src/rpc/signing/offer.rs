@@ -446,7 +446,7 @@ fn may_sign(principal: &Principal) -> Result<(), Error> {
 
 /// Codes that are given must be in their tables; missing ones are told when the offer is sent.
 fn known_codes(terms: &Terms) -> Result<(), Error> {
-    let known = |table: &str, code: &str| code.is_empty() || codes::name(table, code).is_some();
+    let known = |table: &str, code: &str| code.is_empty() || codes::in_force(table, code);
     if !known("job_category_moe", &terms.job_category_code) {
         return Err(Error::UnknownCode("terms.jobCategoryCode", "工作职位类别"));
     }
