@@ -74,6 +74,15 @@ enum Command {
     /// Messages that a consumer gave up on; while the suite is stopped.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// The hash chains of audit and histories; while the suite is stopped.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Checks every link of every service; fails when one was changed or is missing.
+    Verify,
 }
 
 #[derive(Subcommand)]
@@ -114,6 +123,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
                     Command::Demo { students } => demonstrate(&place, students, &telemetry).await,
                     Command::Distributed { demo } => run_distributed(&place, demo).await,
                     Command::DeadLetters(command) => letters(&place, command, &telemetry).await,
+                    Command::Audit(Audit::Verify) => verify(&place, &telemetry).await,
                 }
             };
             let outcome = work.await;
@@ -322,6 +332,24 @@ async fn letters(place: &Place, command: DeadLetters, telemetry: &Telemetry) -> 
         };
         outcome = outcome.and(work.await);
     }
+    running.stop().await;
+    outcome
+}
+
+async fn verify(place: &Place, telemetry: &Telemetry) -> anyhow::Result<()> {
+    let data = DataFolder::take(&place.data)?;
+    let running = suite::start(data.path(), &data.secrets()?, options(place), telemetry.metrics()).await?;
+    let work = async {
+        let mut all = true;
+        for service in running.suite().started() {
+            let (lines, whole) = service.verify_chains().await?;
+            lines.iter().for_each(|line| say(line));
+            all &= whole;
+        }
+        ensure!(all, "a chain is broken");
+        Ok(())
+    };
+    let outcome = work.await;
     running.stop().await;
     outcome
 }

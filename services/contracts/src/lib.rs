@@ -1,6 +1,7 @@
 //! The contracts service: offers, agreements, the destination slot, verification.
 
 mod act;
+mod chains;
 pub mod config;
 mod consumers;
 pub mod domain;
@@ -59,6 +60,7 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
         .add_service(DestinationServiceServer::new(rpc::Destinations(app.clone())));
     Ok(Service {
         name: NAME,
+        chains: vec![Arc::new(chains::Agreements)],
         routes,
         consumers: consumers::all(&app),
         tasks: tasks::all(&app),

@@ -63,6 +63,7 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
     drop(tokio::task::spawn_blocking(move || render::warm_up(now)));
     Ok(Service {
         name: NAME,
+        chains: Vec::new(),
         routes: rpc::routes(&app),
         consumers: Vec::new(),
         tasks: vec![Arc::new(tasks::Sweep::new(app))],

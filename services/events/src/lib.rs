@@ -27,6 +27,7 @@ pub struct Config {}
 pub async fn build(_context: Context, _config: Config) -> anyhow::Result<Service> {
     Ok(Service {
         name: NAME,
+        chains: Vec::new(),
         routes: tonic::service::Routes::default(),
         consumers: Vec::new(),
         tasks: Vec::new(),

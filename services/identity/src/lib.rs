@@ -5,20 +5,21 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use qihang_kit::{context::Context, crypto::Sealer, service::Service};
 use qihang_proto::identity::v1::{
-    account_service_server::AccountServiceServer, calendar_service_server::CalendarServiceServer,
-    captcha_service_server::CaptchaServiceServer, correction_service_server::CorrectionServiceServer,
-    directory_service_server::DirectoryServiceServer, employer_service_server::EmployerServiceServer,
-    operations_service_server::OperationsServiceServer, origin_service_server::OriginServiceServer,
-    profile_service_server::ProfileServiceServer, reference_service_server::ReferenceServiceServer,
-    registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
-    school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
-    staff_service_server::StaffServiceServer,
+    account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
+    calendar_service_server::CalendarServiceServer, captcha_service_server::CaptchaServiceServer,
+    correction_service_server::CorrectionServiceServer, directory_service_server::DirectoryServiceServer,
+    employer_service_server::EmployerServiceServer, operations_service_server::OperationsServiceServer,
+    origin_service_server::OriginServiceServer, profile_service_server::ProfileServiceServer,
+    reference_service_server::ReferenceServiceServer, registration_service_server::RegistrationServiceServer,
+    roster_service_server::RosterServiceServer, school_service_server::SchoolServiceServer,
+    session_service_server::SessionServiceServer, staff_service_server::StaffServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
 
 mod bootstrap;
 mod captcha;
+mod chains;
 mod config;
 mod consumers;
 mod dictionaries;
@@ -72,12 +73,18 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
     bootstrap::run(&app).await?;
     Ok(Service {
         name: NAME,
+        chains: vec![
+            Arc::new(chains::Audit),
+            Arc::new(chains::Records),
+            Arc::new(chains::Employers),
+        ],
         routes: routes(&app),
         consumers: vec![consumers::agreement_holds::AgreementHolds::shared(&app)],
         tasks: vec![
             Arc::new(tasks::refresh_codes::RefreshCodes(app.clone())),
             Arc::new(tasks::rotate_keys::RotateKeys(app.clone())),
             Arc::new(tasks::purge::Purge(app.clone())),
+            Arc::new(tasks::link_audit::LinkAudit(app.clone())),
             Arc::new(tasks::import_roster::ImportRoster::new(app.clone())),
             Arc::new(tasks::expire_employers::ExpireEmployers::new(app)),
         ],
@@ -92,6 +99,7 @@ fn routes(app: &Arc<App>) -> Routes {
         ))
         .add_service(SessionServiceServer::new(rpc::sessions::SessionService(app())))
         .add_service(AccountServiceServer::new(rpc::accounts::AccountService(app())))
+        .add_service(AuditServiceServer::new(rpc::audit::AuditService(app())))
         .add_service(StaffServiceServer::new(rpc::staff::StaffService(app())))
         .add_service(SchoolServiceServer::new(rpc::schools::SchoolService(app())))
         .add_service(ReferenceServiceServer::new(rpc::reference::ReferenceService(

@@ -2,6 +2,7 @@
 
 pub(crate) mod account_view;
 pub(crate) mod accounts;
+pub(crate) mod audit;
 pub(crate) mod calendars;
 pub(crate) mod captchas;
 pub(crate) mod change_password;

@@ -2,12 +2,15 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod audit_chain;
+pub(crate) mod audit_list;
 pub(crate) mod calendar;
 pub(crate) mod corrections;
 pub(crate) mod dictionaries;
 pub(crate) mod directory;
 pub(crate) mod employers;
 pub(crate) mod history;
+pub(crate) mod history_check;
 pub(crate) mod imports;
 pub(crate) mod limits;
 pub(crate) mod merge;

@@ -20,6 +20,7 @@ use crate::{
     context::Context,
     db,
     files::FileStore,
+    history::{self, Chains},
     ids::Ids,
     operations,
     outbox::OutboxSignal,
@@ -57,10 +58,20 @@ pub struct Started {
     pub pool: PgPool,
     /// Its consumers.
     pub subscriptions: Arc<Vec<Subscription>>,
+    /// Its hash chains.
+    pub chains: Arc<Vec<Arc<dyn Chains>>>,
     bus: Bus,
 }
 
 impl Started {
+    /// Checks the service's hash chains: a line for each kind, and whether all are whole.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn verify_chains(&self) -> anyhow::Result<(Vec<String>, bool)> {
+        history::verify(&self.chains, &self.pool).await
+    }
+
     /// Whether the service can do its work now: database and bus answer in time.
     #[must_use]
     pub fn ready(&self) -> Ready {
@@ -227,6 +238,7 @@ impl Suite {
             endpoint,
             pool: context.pool.clone(),
             subscriptions,
+            chains: Arc::new(service.chains),
             bus: self.bus.clone(),
         };
         self.started.push(started.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{consume::Consumer, tasks::Task};
+use crate::{consume::Consumer, history::Chains, tasks::Task};
 
 /// What a service serves, what it consumes and what it does in the background.
 pub struct Service {
@@ -12,6 +12,8 @@ pub struct Service {
     pub routes: tonic::service::Routes,
     /// Consumers of messages.
     pub consumers: Vec<Arc<dyn Consumer>>,
+    /// Hash chains that `audit verify` checks.
+    pub chains: Vec<Arc<dyn Chains>>,
     /// Background work.
     pub tasks: Vec<Arc<dyn Task>>,
 }

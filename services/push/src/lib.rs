@@ -47,6 +47,7 @@ pub async fn build(ctx: Context, _config: Config) -> anyhow::Result<Service> {
     let routes = Routes::new(AnnouncementServiceServer::new(rpc::Announcements(app.clone())));
     Ok(Service {
         name: NAME,
+        chains: Vec::new(),
         routes,
         consumers: Vec::new(),
         tasks: vec![Arc::new(tasks::publish::Publish(app))],

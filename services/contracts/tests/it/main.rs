@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod amendments;
+mod chains;
 mod guides;
 mod neighbours;
 mod offers;

@@ -77,7 +77,9 @@ pub(crate) fn author<T>(request: &Request<T>, principal: Option<&Principal>) -> 
     let caller = auth::caller(request);
     Author {
         account: principal.map(|principal| principal.account_id),
-        role: principal.map_or("EMPLOYER", |principal| principal.role.as_str()),
+        role: principal
+            .map_or("EMPLOYER", |principal| principal.role.as_str())
+            .to_owned(),
         name: principal
             .map(|principal| principal.name.clone())
             .unwrap_or_default(),

@@ -127,26 +127,11 @@ pub(crate) async fn get_case(
     .await
 }
 
-/// Deletes what is past its time, some at a time: events after `days`, cases after thirty.
+/// Deletes cases after thirty days, some at a time.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn purge(conn: &mut PgConnection, days: i32, limit: i64) -> sqlx::Result<u64> {
-    let events = sqlx::query!(
-        r#"
-        DELETE FROM identity.audit_events
-        WHERE id IN (
-            SELECT id FROM identity.audit_events
-            WHERE create_time < identity.kit_now() - make_interval(days => $1)
-            ORDER BY create_time
-            LIMIT $2
-        )
-        "#,
-        days,
-        limit,
-    )
-    .execute(&mut *conn)
-    .await?;
+pub(crate) async fn purge_cases(conn: &mut PgConnection, limit: i64) -> sqlx::Result<u64> {
     let cases = sqlx::query!(
         r#"
         DELETE FROM identity.registration_cases
@@ -161,5 +146,5 @@ pub(crate) async fn purge(conn: &mut PgConnection, days: i32, limit: i64) -> sql
     )
     .execute(conn)
     .await?;
-    Ok(events.rows_affected() + cases.rows_affected())
+    Ok(cases.rows_affected())
 }

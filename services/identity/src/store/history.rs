@@ -10,7 +10,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Author {
     pub(crate) account: Option<Uuid>,
-    pub(crate) role: &'static str,
+    pub(crate) role: String,
     pub(crate) name: String,
     pub(crate) address: String,
     pub(crate) client: String,

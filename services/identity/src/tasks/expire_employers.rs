@@ -43,7 +43,7 @@ impl ExpireEmployers {
         };
         let author = Author {
             account: None,
-            role: "SYSTEM",
+            role: "SYSTEM".to_owned(),
             name: String::new(),
             address: String::new(),
             client: "SYS".to_owned(),

@@ -221,7 +221,7 @@ impl Run<'_> {
             submission_version: student.origin_version,
             author: Author {
                 account: Some(self.import.account_id),
-                role: "SCHOOL",
+                role: "SCHOOL".to_owned(),
                 name: self.import.actor_name.clone(),
                 address: self.import.address.clone(),
                 client: self.import.client.clone(),

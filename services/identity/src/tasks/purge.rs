@@ -28,8 +28,12 @@ impl Task for Purge {
         let sessions = store::sessions::purge(&mut transaction, BATCH).await?;
         let limits = store::limits::purge(&mut transaction, BATCH).await?;
         let days = app.config.limits_of_attempts.audit_days;
-        let audit = store::audit::purge(&mut transaction, days, BATCH).await?;
+        let audit = store::audit_chain::purge(&mut transaction, days, BATCH).await?;
+        let cases = store::audit::purge_cases(&mut transaction, BATCH).await?;
+        let head = store::audit_chain::head(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(sessions + limits + audit >= BATCH.unsigned_abs())
+        // Whoever cuts the chain's end off and mends its head cannot do so in yesterday's logs.
+        tracing::info!(sequence = head.sequence, hash = %hex::encode(&head.hash), "head of the audit");
+        Ok([sessions, limits, audit, cases].contains(&BATCH.unsigned_abs()))
     }
 }

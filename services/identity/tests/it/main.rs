@@ -1,6 +1,8 @@
 //! Identity's calls, on a database of each test's own.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod audit_chain;
+mod audit_list;
 mod calendar;
 mod captcha;
 mod corrections;

@@ -34,6 +34,15 @@ enum Command {
     /// Messages that a consumer gave up on.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// The hash chains of audit and histories.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Checks every link; fails when one was changed or is missing.
+    Verify,
 }
 
 #[derive(Subcommand)]
@@ -110,6 +119,7 @@ impl Process {
         let started = suite.add(self.name, self.migrator, settings, build).await?;
         let outcome = match command {
             Command::DeadLetters(command) => letters(command, &started).await,
+            Command::Audit(Audit::Verify) => verify(&started).await,
             Command::Serve | Command::Migrate => {
                 suite.start_relays();
                 self.serve(&common, &started).await
@@ -178,6 +188,16 @@ impl Process {
             drop(axum::serve(listener, router).await)
         })))
     }
+}
+
+#[expect(clippy::print_stdout, reason = "a command for operators")]
+async fn verify(started: &Started) -> anyhow::Result<()> {
+    let (lines, whole) = started.verify_chains().await?;
+    for line in lines {
+        println!("{line}");
+    }
+    anyhow::ensure!(whole, "a chain is broken");
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "a command for operators")]

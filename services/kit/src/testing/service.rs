@@ -25,6 +25,7 @@ use crate::{
     consume::{ConsumeError, Delivery, Subscription},
     context::Context,
     files::FileStore,
+    history::{self, Chains},
     ids::Ids,
     outbox::OutboxSignal,
     relay::Relay,
@@ -52,6 +53,7 @@ pub struct TestService {
     relay: Relay,
     subscriptions: Vec<Subscription>,
     tasks: Vec<Arc<dyn Task>>,
+    chains: Vec<Arc<dyn Chains>>,
 }
 
 /// The time of a service and of its database, which stands until it is moved.
@@ -114,7 +116,7 @@ where
         common.relay,
     );
     let keys = TestKeys::default();
-    let tasks = service.tasks;
+    let (tasks, chains) = (service.tasks, service.chains);
     let test = TestService {
         ctx,
         clock,
@@ -125,6 +127,7 @@ where
         relay,
         subscriptions,
         tasks,
+        chains,
     };
     test.peer(name, service.routes);
     test
@@ -221,6 +224,17 @@ impl TestService {
             }
         }
         panic!("messages go round in circles");
+    }
+
+    /// Checks the service's hash chains: a line for each kind, and whether all are whole.
+    ///
+    /// # Panics
+    /// When the database fails.
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub async fn verify_chains(&self) -> (Vec<String>, bool) {
+        history::verify(&self.chains, &self.db.pool)
+            .await
+            .expect("a database")
     }
 
     /// Runs each task until it finds nothing more to do.

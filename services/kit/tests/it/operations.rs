@@ -30,6 +30,7 @@ async fn stubborn(ctx: Context, reject: Arc<AtomicBool>) -> anyhow::Result<Servi
     sqlx::query(table).execute(&ctx.pool).await?;
     Ok(Service {
         name: ctx.service,
+        chains: vec![],
         routes: tonic::service::Routes::default(),
         consumers: vec![Arc::new(Notes {
             reject,

@@ -46,6 +46,7 @@ pub(crate) fn settings(db: &TestDb) -> Loaded<Config> {
 async fn identity(ctx: Context, ground: Ground) -> anyhow::Result<Service> {
     Ok(Service {
         name: ctx.service,
+        chains: vec![],
         routes: ground.routes(),
         consumers: vec![],
         tasks: vec![],
@@ -59,6 +60,7 @@ async fn listener(ctx: Context) -> anyhow::Result<Service> {
     let routes = tonic::service::Routes::default();
     Ok(Service {
         name: ctx.service,
+        chains: vec![],
         routes,
         consumers: vec![Arc::new(notes("steady"))],
         tasks: vec![],
@@ -145,6 +147,7 @@ async fn a_service_under_test_is_stepped_by_hand() {
         let tasks: Vec<Arc<dyn Task>> = vec![Arc::new(Once(ctx.clone()))];
         Ok(Service {
             name: ctx.service,
+            chains: vec![],
             routes,
             consumers: vec![Arc::new(notes("steady"))],
             tasks,
