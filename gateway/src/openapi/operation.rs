@@ -67,18 +67,12 @@ pub fn operation(route: &Route, number: u32, comments: &Comments, schemas: &mut 
 }
 
 /// What the call wants of the person besides a role.
-fn proofs(call: &Call) -> String {
-    let mut text = String::new();
+fn proofs(call: &Call) -> &'static str {
     if call.access.step_up {
-        text.push_str(
-            "\n\nWants a proof of the person within the last ten minutes, at sign-in or by \
-             `POST /v1/account:stepUp`; otherwise `STEP_UP_REQUIRED` (403), whose `factors` say what is taken.",
-        );
+        "\n\nWants a sign-in within the last ten minutes; otherwise `STEP_UP_REQUIRED` (403)."
+    } else {
+        ""
     }
-    if call.access.without_second_factor {
-        text.push_str("\n\nStaff may call it before they have a second factor.");
-    }
-    text
 }
 
 fn security(call: &Call) -> Value {

@@ -210,7 +210,7 @@ fn taken(error: sqlx::Error) -> Fault {
     match db::constraint(&error) {
         Some("employers_credit_code") => Fault::already_exists(
             "CREDIT_CODE_TAKEN",
-            "该统一社会信用代码已注册。如果您是该单位的经办人，请联系本单位管理员为您开通账号，或联系省就业中心",
+            "该统一社会信用代码已注册。如果您是该单位的经办人，请联系省就业中心",
         ),
         _ => Fault::database(error),
     }
