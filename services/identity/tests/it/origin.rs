@@ -178,8 +178,11 @@ async fn an_approval_is_of_the_version_that_was_looked_at() {
         .into_inner();
     assert_eq!(record.state(), OriginState::Approved);
     let published = world.identity.published().await;
-    let message: OriginChanged = published.last().unwrap().decode().unwrap();
-    assert_eq!(published.last().unwrap().key, "identity.origin.approved.v1");
+    let told = published
+        .iter()
+        .find(|message| message.key == "identity.origin.approved.v1")
+        .unwrap();
+    let message: OriginChanged = told.decode().unwrap();
     assert!(message.approved && message.version == 2);
 }
 
