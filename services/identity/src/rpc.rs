@@ -14,6 +14,7 @@ pub(crate) mod employer_flow;
 pub(crate) mod employer_view;
 pub(crate) mod employers;
 pub(crate) mod error_table;
+pub(crate) mod evidence;
 pub(crate) mod operations;
 pub(crate) mod origin;
 pub(crate) mod origin_flow;

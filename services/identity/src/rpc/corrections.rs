@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use qihang_kit::{auth, db, idempotency, page, status::Fault};
-use qihang_proto::{
-    documents::v1::{ClaimFilesRequest, FilePurpose},
-    identity::v1::{
-        ApproveCorrectionRequest, CorrectedField, Correction, GetCorrectionRequest, ListCorrectionsRequest,
-        ListCorrectionsResponse, RejectCorrectionRequest, RequestCorrectionRequest, RevealCorrectionRequest,
-        WithdrawCorrectionRequest, correction_service_server,
-    },
+use qihang_proto::identity::v1::{
+    ApproveCorrectionRequest, CorrectedField, Correction, GetCorrectionRequest, ListCorrectionsRequest,
+    ListCorrectionsResponse, RejectCorrectionRequest, RequestCorrectionRequest, RevealCorrectionRequest,
+    WithdrawCorrectionRequest, correction_service_server,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -24,7 +21,7 @@ use crate::{
     rpc::{
         correction_flow::{self, Content, Loaded, Subject, not_found},
         correction_view::{self, Shown},
-        origin::claim_files,
+        evidence,
         person::{self, Person},
     },
     store::{
@@ -41,7 +38,8 @@ impl CorrectionService {
     async fn open(&self, person: &Person, request: &RequestCorrectionRequest) -> Result<Correction, Fault> {
         let app = &self.0;
         let asked = asked(&request.fields)?;
-        self.claim_evidence(person, &asked).await?;
+        let files = asked.iter().flat_map(|one| one.evidence.iter().copied());
+        evidence::claim(app, person, ("identity.correction", "fields"), files).await?;
         let mut transaction = app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
         let claim = idempotency::claim(
@@ -74,32 +72,6 @@ impl CorrectionService {
         transaction.commit().await?;
         app.ctx.outbox.wake();
         correction_view::correction(&after, person, Shown::Whole)
-    }
-
-    /// Ties the evidence to the student, so that the reviewers may look at it.
-    async fn claim_evidence(&self, person: &Person, asked: &[Asked]) -> Result<(), Fault> {
-        let mut ids: Vec<String> = asked
-            .iter()
-            .flat_map(|one| &one.evidence)
-            .map(ToString::to_string)
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let student_id = person.student_id()?;
-        let request = ClaimFilesRequest {
-            ids,
-            owner: format!("identity.correction/{student_id}"),
-            uploader_account_id: person.principal.account_id.to_string(),
-            purposes: vec![FilePurpose::Evidence.into()],
-            school_code: person.school_code()?.to_owned(),
-            student_id: student_id.to_string(),
-            department: person.principal.department.clone().unwrap_or_default(),
-            ..ClaimFilesRequest::default()
-        };
-        claim_files(&self.0, request, "fields").await.map(drop)
     }
 
     /// Takes one step of one correction, once a request id.
@@ -183,7 +155,10 @@ impl CorrectionService {
             student_id: Some(loaded.row.student_id),
             school_code: Some(loaded.subject.row.school_code.clone()),
             reason: reason.trim().to_owned(),
-            ..Event::of("correction.reveal", person.principal.account_id)
+            // Not of the reviewer's account: the student sees who looked, and not from where.
+            actor_id: Some(person.principal.account_id),
+            event: "correction.reveal",
+            ..Event::default()
         };
         audit::write(
             &mut transaction,

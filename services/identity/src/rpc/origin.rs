@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use qihang_kit::{db, idempotency, status::Fault};
 use qihang_proto::{
-    documents::v1::{ClaimFilesRequest, File, FilePurpose, file_service_client::FileServiceClient},
+    documents::v1::{ClaimFilesRequest, File, file_service_client::FileServiceClient},
     identity::v1::{
         ApproveOriginRequest, BatchApproveOriginsRequest, BatchApproveOriginsResponse, FlaggedIssue,
         GetMyRosterRequest, IssueResolution, ListOriginHistoryRequest, ListOriginHistoryResponse,
@@ -20,6 +20,7 @@ use crate::{
     App,
     domain::origin::{Checked, Command, Issue, Outcome, Reason, Resolution},
     rpc::{
+        evidence,
         origin_flow::{self, Wanted, not_found},
         person::{self, Person},
         student_view,
@@ -78,31 +79,6 @@ impl OriginService {
         transaction.commit().await?;
         self.app.ctx.outbox.wake();
         Ok(view)
-    }
-
-    /// Ties the evidence to the record, so that the reviewers may look at it.
-    async fn claim_evidence(&self, person: &Person, issues: &[Issue]) -> Result<(), Fault> {
-        let ids: Vec<String> = issues
-            .iter()
-            .filter_map(|issue| issue.evidence_file_id)
-            .map(|id| id.to_string())
-            .collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let student_id = person.student_id()?;
-        let request = ClaimFilesRequest {
-            ids,
-            owner: format!("identity.origin/{student_id}"),
-            uploader_account_id: person.principal.account_id.to_string(),
-            purposes: vec![FilePurpose::Evidence.into()],
-            school_code: person.school_code()?.to_owned(),
-            student_id: student_id.to_string(),
-            department: person.principal.department.clone().unwrap_or_default(),
-            ..ClaimFilesRequest::default()
-        };
-        claim_files(&self.app, request, "flaggedIssues").await?;
-        Ok(())
     }
 }
 
@@ -209,7 +185,8 @@ impl origin_service_server::OriginService for OriginService {
         let person = Person::of(&request)?;
         let request = request.into_inner();
         let issues = issues(&request.flagged_issues)?;
-        self.claim_evidence(&person, &issues).await?;
+        let files = issues.iter().filter_map(|issue| issue.evidence_file_id);
+        evidence::claim(&self.app, &person, ("identity.origin", "flaggedIssues"), files).await?;
         let changes = student_view::changes(request.own.clone());
         let checked = if request.checked {
             Checked::Yes

@@ -101,6 +101,9 @@ pub(crate) async fn link(conn: &mut PgConnection, limit: i64) -> sqlx::Result<us
     )
     .fetch_all(&mut *conn)
     .await?;
+    if rows.is_empty() {
+        return Ok(0);
+    }
     let (mut ids, mut sequences, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     for row in &rows {
         let sequence = end.sequence + 1;

@@ -12,6 +12,7 @@ use qihang_proto::{
     messages::v1::{OriginCorrected, ReviewChanged, review_changed::Kind},
 };
 use tonic::{Code, Status};
+use uuid::Uuid;
 
 use crate::{
     origin::approved,
@@ -138,7 +139,7 @@ async fn an_identity_key_wants_evidence_and_two_people() {
         .unwrap_err();
     assert_eq!(reason(&bare), "EVIDENCE_MISSING");
     let stolen = CorrectedField {
-        evidence_file_ids: vec![uuid::Uuid::max().to_string()],
+        evidence_file_ids: vec![Uuid::max().to_string()],
         ..field("name", "李鸣")
     };
     let stolen = ask(&world, &student, vec![stolen]).await.unwrap_err();
@@ -334,16 +335,17 @@ async fn staff_see_masks_until_they_say_why_and_that_is_written_down() {
         .unwrap()
         .into_inner();
     assert_eq!(shown.changes[0].new_value, new_identity);
-    let (event, why): (String, String) = sqlx::query_as(
-        "SELECT event, reason FROM identity.audit_events WHERE event LIKE 'correction.%' AND student_id = $1::uuid",
+    let (who, whose, why): (Option<Uuid>, Option<Uuid>, String) = sqlx::query_as(
+        "SELECT actor_id, account_id, reason FROM identity.audit_events
+         WHERE event = 'correction.reveal' AND student_id = $1::uuid",
     )
     .bind(&asked.student_id)
     .fetch_one(&world.identity.db.pool)
     .await
     .unwrap();
     assert_eq!(
-        (event.as_str(), why.as_str()),
-        ("correction.reveal", "与证明材料核对")
+        (who, whose, why.as_str()),
+        (Some(world.staff.account_id), None, "与证明材料核对")
     );
     let sealed: Vec<u8> = sqlx::query_scalar("SELECT content_sealed FROM identity.corrections")
         .fetch_one(&world.identity.db.pool)
@@ -353,4 +355,27 @@ async fn staff_see_masks_until_they_say_why_and_that_is_written_down() {
         .windows(new_identity.len())
         .any(|window| window == new_identity.as_bytes());
     assert!(!holds, "the number is not in the clear");
+}
+
+#[tokio::test]
+async fn more_files_than_can_be_tied_at_once_are_refused_and_a_file_may_prove_twice() {
+    let (world, student) = world().await;
+    let files = |count: usize| {
+        (0..count)
+            .map(|_| world.documents.add("证明"))
+            .collect::<Vec<_>>()
+    };
+    let many = ["name", "identityNumber", "examinationNumber", "major", "qq"].map(|name| CorrectedField {
+        evidence_file_ids: files(5),
+        ..field(name, "x")
+    });
+    let refused = ask(&world, &student, many.to_vec()).await.unwrap_err();
+    let fields = tonic_types::StatusExt::get_details_bad_request(&refused).unwrap();
+    assert_eq!(fields.field_violations[0].reason, "EVIDENCE_LIMIT");
+    let one = files(1);
+    let both = [("name", "李鸣"), ("major", "网络工程")].map(|(name, value)| CorrectedField {
+        evidence_file_ids: one.clone(),
+        ..field(name, value)
+    });
+    assert!(ask(&world, &student, both.to_vec()).await.is_ok());
 }
