@@ -179,6 +179,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
         "corrections",
         "employers",
         "files",
+        "reviews",
         "roster/imports",
         "roster/operations",
         "sessions",

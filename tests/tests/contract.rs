@@ -19,6 +19,12 @@ const REPEATABLE: &[(&str, &str)] = &[
     ("SetAvatar", "the same portrait twice is once"),
     ("RemoveAvatar", "what is gone stays gone"),
     ("BlockEmployer", "what is blocked stays blocked"),
+    ("ClaimQueuedReview", "claiming again extends the claim"),
+    ("ReleaseQueuedReview", "what is given back stays given back"),
+    (
+        "ClaimNextReview",
+        "after a lost answer one more is claimed; the first is in the caller's queue and lapses in ten minutes",
+    ),
     ("RevealCorrection", "every look is written down"),
     ("ReplayDeadLetter", "a message has its effect once"),
     ("ReleaseReview", "what is given back stays given back"),

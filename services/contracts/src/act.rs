@@ -18,7 +18,7 @@ use crate::{
         terms::{Archive, Household, Terms},
     },
     error::Error,
-    party,
+    party, queue,
     scope::{self, Scope},
     store::{
         agreements::{self, Record},
@@ -110,6 +110,7 @@ pub(crate) async fn apply(
     }
     agreements::save(conn, record, now).await?;
     history::append(conn, &step(record, &decision, from, by, &with.reason, now)).await?;
+    queue::follow(app, conn, record, from, by).await?;
     publish(&app.ctx, conn, record, decision.event, from).await?;
     record.version += 1;
     record.update_time = now;

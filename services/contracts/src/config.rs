@@ -1,5 +1,7 @@
 //! Settings of this service, explained in `services/contracts/defaults.toml`.
 
+use std::collections::BTreeMap;
+
 use qihang_kit::crypto::CryptoSettings;
 use serde::Deserialize;
 
@@ -11,6 +13,18 @@ pub struct Config {
     pub crypto: CryptoSettings,
     /// Signing.
     pub signing: SigningSettings,
+    /// Reviews.
+    pub reviews: ReviewSettings,
+}
+
+/// Settings of reviews.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewSettings {
+    /// Hours within which a review should be decided.
+    pub hours: u32,
+    /// The same for single kinds.
+    pub hours_by_kind: BTreeMap<String, u32>,
 }
 
 /// Settings of signing.

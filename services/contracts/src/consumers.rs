@@ -4,6 +4,7 @@ mod correction;
 mod employer;
 mod issue_document;
 mod origin;
+mod review;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub(crate) fn all(app: &Arc<App>) -> Vec<Arc<dyn Consumer>> {
     vec![
         Arc::new(issue_document::IssueDocument(app.clone())),
         Arc::new(origin::Origins),
+        Arc::new(review::Reviews(app.clone())),
         Arc::new(correction::Corrections),
         Arc::new(employer::Suspensions(app.clone())),
     ]

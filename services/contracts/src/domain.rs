@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod changes;
 pub mod guide;
+pub mod queue;
 pub mod refusal;
 pub mod serial;
 pub mod slot;

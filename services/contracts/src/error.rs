@@ -4,7 +4,7 @@ use qihang_kit::{db::Stale, etag, status::Fault};
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::domain::{agreement::State, refusal::Refusal};
+use crate::domain::{agreement::State, queue::Hindrance, refusal::Refusal};
 
 /// An error of this service.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,12 @@ pub enum Error {
     /// No such revision.
     #[error("revision not found")]
     RevisionNotFound,
+    /// No such review, or not the caller's to see.
+    #[error("review not found")]
+    ReviewNotFound,
+    /// The review may not be claimed or decided.
+    #[error("review: {0}")]
+    Hindered(#[from] Hindrance),
     /// An id that is none.
     #[error("{0} is not a UUID")]
     BadId(&'static str),
@@ -106,6 +112,8 @@ impl From<Error> for Fault {
         match error {
             Error::NotFound => Self::not_found("AGREEMENT_NOT_FOUND", "没有这份协议，或您无权查看"),
             Error::RevisionNotFound => Self::not_found("REVISION_NOT_FOUND", "没有这个版本"),
+            Error::ReviewNotFound => Self::not_found("REVIEW_NOT_FOUND", "没有这一项审核，或您无权查看"),
+            Error::Hindered(hindrance) => Self::precondition(hindrance.reason(), hindrance.message()),
             Error::BadId(field) => Self::invalid(field, "ID_INVALID", "编号格式应为 UUID"),
             Error::Refused(refusal) => refused(&refusal),
             Error::OfferOpen => Self::already_exists(

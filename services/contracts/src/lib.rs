@@ -10,6 +10,7 @@ mod messages;
 mod paper;
 mod party;
 mod peers;
+mod queue;
 mod rpc;
 mod scope;
 mod store;
@@ -22,6 +23,7 @@ use qihang_kit::{Context, Service, crypto::Sealer};
 use qihang_proto::contracts::v1::{
     agreement_review_service_server::AgreementReviewServiceServer,
     destination_service_server::DestinationServiceServer, guide_service_server::GuideServiceServer,
+    review_service_server::ReviewServiceServer,
     signing_service_server::SigningServiceServer, verification_service_server::VerificationServiceServer,
 };
 use sqlx::migrate::Migrator;
@@ -55,6 +57,7 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
     let app = Arc::new(App { ctx, config, sealer });
     let routes = Routes::new(SigningServiceServer::new(rpc::Signing(app.clone())))
         .add_service(AgreementReviewServiceServer::new(rpc::Reviews(app.clone())))
+        .add_service(ReviewServiceServer::new(rpc::Queue(app.clone())))
         .add_service(VerificationServiceServer::new(rpc::Verifications(app.clone())))
         .add_service(GuideServiceServer::new(rpc::Guides(app.clone())))
         .add_service(DestinationServiceServer::new(rpc::Destinations(app.clone())));

@@ -7,9 +7,11 @@ use qihang_proto::{
         VerifySealResponse, render_service_client::RenderServiceClient,
     },
     identity::v1::{
-        BatchGetEmployersRequest, BatchGetSchoolsRequest, BatchGetStudentsRequest, DirectoryEmployer,
-        DirectorySchool, DirectoryStudent, FindStudentRequest, ListCodeChangesRequest,
+        BatchApproveOriginsRequest, BatchApproveOriginsResponse, BatchGetEmployersRequest,
+        BatchGetSchoolsRequest, BatchGetStudentsRequest, DirectoryEmployer, DirectorySchool,
+        DirectoryStudent, FindStudentRequest, ListCodeChangesRequest,
         directory_service_client::DirectoryServiceClient, list_code_changes_response,
+        origin_service_client::OriginServiceClient,
     },
 };
 use time::{Duration, OffsetDateTime};
@@ -105,6 +107,32 @@ pub(crate) fn signing_window(student: &DirectoryStudent) -> Option<Window> {
         open: instant(&window.open_time),
         close: instant(&window.close_time),
     })
+}
+
+/// Students as identity knows them now, at most 100; unknown ones are left out.
+pub(crate) async fn students(ctx: &Context, ids: &[Uuid]) -> Result<Vec<DirectoryStudent>, Error> {
+    let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
+    let request = BatchGetStudentsRequest {
+        ids: ids.iter().map(Uuid::to_string).collect(),
+    };
+    let reply = client
+        .batch_get_students(request)
+        .await
+        .map_err(|status| away("identity", &status))?;
+    Ok(reply.into_inner().students)
+}
+
+/// Approves students' records in the name of the person whose call is being served.
+pub(crate) async fn approve_origins<T>(
+    ctx: &Context,
+    served: &tonic::Request<T>,
+    request: BatchApproveOriginsRequest,
+) -> Result<BatchApproveOriginsResponse, Error> {
+    let mut client = OriginServiceClient::new(ctx.channels.get("identity").acting_for(served));
+    let reply = client.batch_approve_origins(request).await;
+    reply
+        .map(tonic::Response::into_inner)
+        .map_err(|status| away("identity", &status))
 }
 
 /// An employer, which must be admitted.

@@ -2,12 +2,13 @@
 
 mod destinations;
 mod guides;
+mod queue;
 mod reviews;
 mod signing;
 mod verifications;
 
 pub(crate) use self::{
-    destinations::Destinations, guides::Guides, reviews::Reviews, signing::Signing,
+    destinations::Destinations, guides::Guides, queue::Queue, reviews::Reviews, signing::Signing,
     verifications::Verifications,
 };
 use crate::error::Error;

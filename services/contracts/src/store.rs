@@ -6,6 +6,7 @@ pub(crate) mod guides;
 pub(crate) mod history;
 pub(crate) mod lists;
 pub(crate) mod origins;
+pub(crate) mod queue;
 pub(crate) mod reads;
 pub(crate) mod reminders;
 pub(crate) mod revisions;

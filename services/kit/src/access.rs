@@ -128,7 +128,8 @@ impl Rule {
         if self.anonymous {
             return Ok(());
         }
-        let service = peer.is_some_and(|peer| peer != GATEWAY);
+        // A service that brings a person's token acts for that person and has no more rights than they.
+        let service = principal.is_none() && peer.is_some_and(|peer| peer != GATEWAY);
         if service && self.roles.contains(&Role::Service) {
             return Ok(());
         }
@@ -186,6 +187,23 @@ mod tests {
             find.check(None, None, NOW).unwrap_err().reason(),
             "ROLE_NOT_ALLOWED"
         );
+    }
+
+    #[test]
+    fn a_service_that_acts_for_a_person_has_their_rights_and_no_more() {
+        let rule = Rule {
+            roles: vec![Role::Service, Role::School],
+            anonymous: false,
+            step_up: false,
+            input: rule(FIND).unwrap().input.clone(),
+            client_streaming: false,
+            server_streaming: false,
+        };
+        assert!(rule.check(None, Some("contracts"), NOW).is_ok());
+        let refused = rule.check(Some(&testing::province_staff()), Some("contracts"), NOW);
+        assert_eq!(refused.unwrap_err().reason(), "ROLE_NOT_ALLOWED");
+        let school = testing::school_staff("4123010213");
+        assert!(rule.check(Some(&school), Some("contracts"), NOW).is_ok());
     }
 
     #[test]

@@ -25,7 +25,7 @@ use tracing::Instrument as _;
 
 use crate::{
     access::{self, Rule},
-    auth::{PEER_HEADER, PeerTokens, REQUEST_HEADER},
+    auth::{ADDRESS_HEADER, CLIENT_HEADER, PEER_HEADER, PeerTokens, REQUEST_HEADER},
     status::Fault,
     telemetry,
 };
@@ -116,6 +116,7 @@ impl Channels {
         ServiceChannel {
             shared: self.0.clone(),
             service: service.to_owned(),
+            person: None,
         }
     }
 
@@ -154,7 +155,11 @@ fn connect(url: &str) -> anyhow::Result<Channel> {
 pub struct ServiceChannel {
     shared: Arc<Shared>,
     service: String,
+    person: Option<Arc<HeaderMap>>,
 }
+
+/// What a call in a person's name takes along: their token, and where they call from.
+const PERSON: [&str; 3] = ["authorization", ADDRESS_HEADER, CLIENT_HEADER];
 
 impl Service<Request<Body>> for ServiceChannel {
     type Response = Response<Body>;
@@ -172,6 +177,21 @@ impl Service<Request<Body>> for ServiceChannel {
 }
 
 impl ServiceChannel {
+    /// The same channel in the name of the person whose call is being served: the peer judges them, with their role, their
+    /// scope and the age of their login, and not this service.
+    #[must_use]
+    pub fn acting_for<T>(mut self, request: &tonic::Request<T>) -> Self {
+        let served = request.metadata().as_ref();
+        let mut person = HeaderMap::new();
+        for name in PERSON {
+            if let Some(value) = served.get(name) {
+                person.insert(HeaderName::from_static(name), value.clone());
+            }
+        }
+        self.person = Some(Arc::new(person));
+        self
+    }
+
     async fn send(self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
         let span = tracing::info_span!(
             "call",
@@ -239,6 +259,9 @@ impl ServiceChannel {
     /// Adds what every call carries; answers how long it may take.
     fn prepare(&self, headers: &mut HeaderMap, most: Duration, traceparent: &str) -> Result<Duration, Fault> {
         set(headers, PEER_HEADER, &self.shared.tokens.issue(self.shared.name)?);
+        for (name, value) in self.person.as_deref().into_iter().flatten() {
+            headers.insert(name.clone(), value.clone());
+        }
         if !traceparent.is_empty() {
             set(headers, "traceparent", traceparent);
         }

@@ -16,7 +16,10 @@ use qihang_proto::{
         verification_service_client::VerificationServiceClient, *,
     },
     documents::v1::{file_service_server::FileServiceServer, render_service_server::RenderServiceServer},
-    identity::v1::{DirectoryStudent, directory_service_server::DirectoryServiceServer},
+    identity::v1::{
+        DirectoryStudent, directory_service_server::DirectoryServiceServer,
+        origin_service_server::OriginServiceServer,
+    },
     messages::v1::OriginChanged,
 };
 use time::Duration;
@@ -27,7 +30,10 @@ use tonic::{
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use crate::neighbours::{DEPARTMENT, Documents, Identity, SCHOOL};
+use crate::{
+    neighbours::{DEPARTMENT, Documents, Identity, SCHOOL},
+    origins::Origins,
+};
 
 type Way = InterceptedService<ServiceChannel, Acting>;
 
@@ -36,6 +42,7 @@ pub(crate) struct Suite {
     pub(crate) service: TestService,
     pub(crate) identity: Identity,
     pub(crate) documents: Documents,
+    pub(crate) origins: Origins,
 }
 
 /// A student on the roster.
@@ -52,9 +59,11 @@ impl Suite {
         let config = loader.load::<Config>().unwrap().own;
         let service = testing::service(NAME, &MIGRATOR, |ctx| build(ctx, config)).await;
         let (identity, documents) = (Identity::default(), Documents::default());
+        let origins = Origins::default();
         service.peer(
             "identity",
-            Routes::new(DirectoryServiceServer::new(identity.clone())),
+            Routes::new(DirectoryServiceServer::new(identity.clone()))
+                .add_service(OriginServiceServer::new(origins.clone())),
         );
         let routes = Routes::new(RenderServiceServer::new(documents.clone()))
             .add_service(FileServiceServer::new(documents.clone()));
@@ -63,6 +72,7 @@ impl Suite {
             service,
             identity,
             documents,
+            origins,
         }
     }
 
