@@ -1,6 +1,7 @@
 //! The contracts service: offers, agreements, the destination slot, verification.
 
 mod act;
+mod certificate;
 mod chains;
 pub mod config;
 mod consumers;

@@ -60,12 +60,7 @@ pub(crate) async fn data(
         ("student", person(&student)),
         ("school", school(record)),
         ("terms", conditions(&terms)),
-        (
-            "signatures",
-            Value {
-                kind: Some(Kind::ListValue(ListValue { values: signatures })),
-            },
-        ),
+        ("signatures", list(signatures)),
     ]))
 }
 
@@ -274,16 +269,36 @@ fn month(text: &str) -> String {
     }
 }
 
+/// A moment in Beijing time, where seconds count.
+pub(crate) fn moment_to_the_second(time: OffsetDateTime) -> String {
+    shanghai(time)
+        .format(format_description!(
+            "[year]-[month]-[day] [hour]:[minute]:[second]"
+        ))
+        .unwrap_or_default()
+}
+
+fn shanghai(time: OffsetDateTime) -> OffsetDateTime {
+    time.to_offset(time::UtcOffset::from_hms(8, 0, 0).unwrap_or(time::UtcOffset::UTC))
+}
+
 fn moment(time: OffsetDateTime) -> String {
-    let shanghai = time.to_offset(time::UtcOffset::from_hms(8, 0, 0).unwrap_or(time::UtcOffset::UTC));
-    shanghai
+    shanghai(time)
         .format(format_description!("[year]-[month]-[day] [hour]:[minute]"))
         .unwrap_or_default()
 }
 
-fn text(text: impl Into<String>) -> Value {
+/// A leaf.
+pub(crate) fn text(text: impl Into<String>) -> Value {
     Value {
         kind: Some(Kind::StringValue(text.into())),
+    }
+}
+
+/// Several.
+pub(crate) fn list(values: Vec<Value>) -> Value {
+    Value {
+        kind: Some(Kind::ListValue(ListValue { values })),
     }
 }
 
@@ -296,7 +311,8 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> Struct {
     }
 }
 
-fn entry<const N: usize>(fields: [(&str, Value); N]) -> Value {
+/// A group.
+pub(crate) fn entry<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value {
         kind: Some(Kind::StructValue(object(fields))),
     }

@@ -8,7 +8,8 @@ pub use template::Template;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use typst::{
     comemo,
@@ -22,6 +23,9 @@ use world::DocumentWorld;
 
 /// Longest data that a template is drawn with, in bytes of JSON.
 const MAX_DATA_BYTES: usize = 64 * 1024;
+
+/// Name of the certificate in the data.
+const CERTIFICATE: &str = "certificate";
 
 /// Dots an inch of the PNG pages.
 const PNG_DPI: f64 = 144.0;
@@ -62,6 +66,27 @@ pub enum RenderError {
 ///
 /// [`RenderError`] when the data cannot be drawn.
 pub fn pdf(drawing: &Drawing) -> Result<Vec<u8>, RenderError> {
+    let mut drawing = drawing.clone();
+    if let Some(mut certificate) = take_certificate(&mut drawing.data) {
+        let pages = hex::encode(Sha256::digest(one_file(&drawing)?));
+        certificate.insert("pages_sha256".to_owned(), pages.into());
+        certificate.insert("folder".to_owned(), drawing.template.name().into());
+        if let Some(data) = drawing.data.as_object_mut() {
+            data.insert(CERTIFICATE.to_owned(), certificate.into());
+        }
+    }
+    one_file(&drawing)
+}
+
+/// The certificate, taken out of the data: it names the digest of the pages without it. Pictures of the pages have none.
+fn take_certificate(data: &mut Value) -> Option<Map<String, Value>> {
+    match data.as_object_mut()?.remove(CERTIFICATE)? {
+        Value::Object(certificate) => Some(certificate),
+        _ => None,
+    }
+}
+
+fn one_file(drawing: &Drawing) -> Result<Vec<u8>, RenderError> {
     let document = layout(drawing)?;
     let time = drawing.time.to_offset(time::UtcOffset::UTC);
     let timestamp = Datetime::from_ymd_hms(
@@ -87,7 +112,9 @@ pub fn pdf(drawing: &Drawing) -> Result<Vec<u8>, RenderError> {
 ///
 /// [`RenderError`] when the data cannot be drawn.
 pub fn png(drawing: &Drawing) -> Result<Vec<Vec<u8>>, RenderError> {
-    let document = layout(drawing)?;
+    let mut drawing = drawing.clone();
+    take_certificate(&mut drawing.data);
+    let document = layout(&drawing)?;
     let options = RenderOptions {
         pixel_per_pt: (PNG_DPI / 72.0).into(),
         render_bleed: false,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use prost_types::Struct;
 use qihang_kit::{
     auth::Caller,
     consume::{ConsumeError, Consumer, Delivery},
@@ -13,10 +14,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    App, Error, paper, peers,
+    App, Error, certificate, paper, peers,
     scope::Scope,
     store::{
-        agreements,
+        agreements::{self, Record},
         history::{self, Step},
     },
 };
@@ -45,9 +46,7 @@ impl Consumer for IssueDocument {
             .await
             .map_err(retry)?;
         let record = record.ok_or_else(|| reject("no such agreement"))?;
-        let data = paper::data(app, &mut *conn, &record, record.rules.signed_revision)
-            .await
-            .map_err(retry)?;
+        let data = data(app, &mut *conn, &record).await.map_err(retry)?;
         let request = IssueDocumentRequest {
             // The same message asks for the same file, however often it comes.
             request_id: delivery.id.to_string(),
@@ -62,6 +61,15 @@ impl Consumer for IssueDocument {
         let file_id = issued.file_id.parse().map_err(|_| reject("file_id is no id"))?;
         keep(conn, id, file_id, &issued.sha256).await.map_err(retry)
     }
+}
+
+/// The two pages and the certificate behind them.
+async fn data(app: &App, conn: &mut PgConnection, record: &Record) -> Result<Struct, Error> {
+    let revision = record.rules.signed_revision;
+    let mut data = paper::data(app, &mut *conn, record, revision).await?;
+    let certificate = certificate::data(conn, record, revision).await?;
+    data.fields.insert("certificate".to_owned(), certificate);
+    Ok(data)
 }
 
 /// Keeps the file with the agreement, and the seal as a step of its history.

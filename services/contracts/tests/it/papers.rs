@@ -83,6 +83,84 @@ async fn a_document_is_issued_once_however_often_its_message_comes() {
     assert_eq!(events.last().unwrap(), "seal");
 }
 
+/// The text of a field of a group.
+fn leaf(group: &prost_types::Struct, name: &str) -> String {
+    let value = group.fields.get(name).and_then(|value| value.kind.as_ref());
+    match value {
+        Some(Kind::StringValue(text)) => Some(text.clone()),
+        _ => None,
+    }
+    .unwrap()
+}
+
+/// The steps of a certificate: what was done and as what. Names must be masked.
+fn steps(certificate: &prost_types::Struct) -> Vec<(String, String)> {
+    let events = certificate.fields.get("events").unwrap();
+    let Some(Kind::ListValue(events)) = &events.kind else {
+        return Vec::new();
+    };
+    let groups = events.values.iter().filter_map(|event| match &event.kind {
+        Some(Kind::StructValue(event)) => Some(event),
+        _ => None,
+    });
+    groups
+        .map(|event| {
+            assert!(leaf(event, "name").contains('*'), "{event:?}");
+            (leaf(event, "event"), leaf(event, "role"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_certificate_tells_each_step_until_the_approval_masked() {
+    let suite = Suite::start().await;
+    let (_, approved) = approved(&suite).await;
+    suite.service.relay_until_idle().await;
+    let asked = suite.documents.issued();
+    let Some(Kind::StructValue(certificate)) = &asked[0].data.as_ref().unwrap().fields["certificate"].kind
+    else {
+        panic!("no certificate")
+    };
+    assert_eq!(leaf(certificate, "revision"), "第 1 版");
+    assert_eq!(leaf(certificate, "content_sha256").len(), 64);
+    let head: String = sqlx::query_scalar(
+        "SELECT encode(hash, 'hex') FROM contracts.history WHERE agreement_id = $1::uuid AND event = 'approve'",
+    )
+    .bind(&approved.id)
+    .fetch_one(&suite.service.db.pool)
+    .await
+    .unwrap();
+    assert_eq!(leaf(certificate, "chain_sha256"), head);
+    let step = |event: &str, role: &str| (event.to_owned(), role.to_owned());
+    assert_eq!(
+        steps(certificate),
+        [
+            step("签署并发出邀请", "用人单位"),
+            step("应约并签署", "毕业生"),
+            step("学校审核通过", "学校")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_agreement_with_a_broken_chain_gets_no_sealed_document() {
+    let suite = Suite::start().await;
+    let (_, approved) = approved(&suite).await;
+    sqlx::query(
+        "UPDATE contracts.history SET actor_name = '别人' WHERE agreement_id = $1::uuid AND sequence = 1",
+    )
+    .bind(&approved.id)
+    .execute(&suite.service.db.pool)
+    .await
+    .unwrap();
+    let published = suite.service.published().await;
+    let approval = published
+        .iter()
+        .find(|delivery| delivery.key.ends_with(".approved.v1"));
+    suite.service.redeliver(approval.unwrap()).await.unwrap_err();
+    assert!(suite.documents.issued().is_empty());
+}
+
 #[tokio::test]
 async fn a_sealed_document_is_downloaded_and_verified() {
     let suite = Suite::start().await;

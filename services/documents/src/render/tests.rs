@@ -185,3 +185,111 @@ fn fonts_have_every_character_of_the_templates_and_rare_names() {
         assert!(has(&regular, c) || has(&fallback, c), "no font has {c:?}");
     }
 }
+
+fn certified(events: usize) -> Value {
+    let steps: Vec<Value> = (1..=events)
+        .map(|number| {
+            json!({"number": number.to_string(), "time": "2026-06-01 08:00:00", "event": "学生应约并签署", "role": "毕业生",
+                "name": "欧**", "address": "2001:db8:ffff:ffff:*", "client": "微信网页"})
+        })
+        .collect();
+    json!({
+        "serial": "QH2026-10213-000123-7",
+        "verify_code": "AB12CD34",
+        "verify_url": "https://example.invalid/v1/verifications/QH2026-10213-000123-7?code=AB12CD34",
+        "student": {"name": "欧阳㛃"},
+        "certificate": {
+            "revision": "第 2 版", "content_sha256": "c".repeat(64), "chain_sha256": "d".repeat(64), "events": steps,
+            // Data cannot say it of itself.
+            "pages_sha256": "0".repeat(64),
+        },
+    })
+}
+
+/// The words of a page as poppler reads them, without spaces and break points.
+fn words(pdf: &[u8], name: &str, page: usize) -> String {
+    let path = std::env::temp_dir().join(format!("qihang-{name}-{}.pdf", std::process::id()));
+    std::fs::write(&path, pdf).unwrap();
+    let page = page.to_string();
+    let output = std::process::Command::new("pdftotext")
+        .args(["-f", &page, "-l", &page])
+        .arg(&path)
+        .arg("-")
+        .output()
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.chars()
+        .filter(|c| !c.is_whitespace() && *c != '\u{200b}')
+        .collect()
+}
+
+#[test]
+fn a_certificate_stands_behind_the_two_pages_and_names_their_digest() {
+    let data = certified(6);
+    let whole = pdf(&drawing(data.clone(), "")).unwrap();
+    assert_eq!(pages(&whole), 3);
+    let mut bare = data.clone();
+    bare.as_object_mut().unwrap().remove("certificate");
+    let bare = pdf(&drawing(bare, "")).unwrap();
+    assert_eq!(pages(&bare), 2);
+
+    let page = words(&whole, "certificate", 3);
+    let digest = hex::encode(Sha256::digest(&bare));
+    for wanted in [
+        "电子签署证明",
+        "QH2026-10213-000123-7",
+        digest.as_str(),
+        &"c".repeat(64),
+        &"d".repeat(64),
+        "第2版",
+        "学生应约并签署",
+        "欧**",
+        "签署证明第1页",
+    ] {
+        assert!(page.contains(wanted), "{wanted} is not on the page: {page}");
+    }
+    assert!(!page.contains("欧阳"), "{page}");
+    for number in [1, 2] {
+        let (with, without) = (words(&whole, "with", number), words(&bare, "without", number));
+        assert_eq!(with, without);
+        assert!(with.contains("共两页"), "{with}");
+    }
+}
+
+#[test]
+fn many_steps_take_more_pages_and_odd_ones_break_nothing() {
+    assert!(pages(&pdf(&drawing(certified(120), "")).unwrap()) > 4);
+    for odd in [
+        json!([]),
+        json!("x"),
+        json!({"events": 7}),
+        json!({"events": [1, {"time": 3}], "revision": []}),
+    ] {
+        let mut data = certified(0);
+        data["certificate"] = odd;
+        let number = pages(&pdf(&drawing(data, "")).unwrap());
+        assert!((2..=3).contains(&number), "{number}");
+    }
+    assert_eq!(png(&drawing(certified(3), "")).unwrap().len(), 2);
+}
+
+#[test]
+fn fonts_have_every_character_of_the_certificate() {
+    let face = |file: &'static [u8]| {
+        typst::text::Font::iter(typst::foundations::Bytes::new(file))
+            .next()
+            .unwrap()
+    };
+    let has = |font: &typst::text::Font, c: char| font.info().coverage.contains(u32::from(c));
+    let regular = face(include_bytes!("../../fonts/QihangKai-Regular.ttf"));
+    let bold = face(include_bytes!("../../fonts/QihangKai-Bold.ttf"));
+    let fallback = face(include_bytes!("../../fonts/DroidSansFallbackFull.ttf"));
+    let source = include_str!("../../templates/certificate.typ");
+    for c in source.chars().filter(|c| !c.is_control() && *c != '\u{200b}') {
+        assert!(has(&regular, c) || has(&fallback, c), "no font has {c:?}");
+    }
+    for c in "电子签署证明".chars() {
+        assert!(has(&bold, c), "the bold font lacks {c:?}");
+    }
+}

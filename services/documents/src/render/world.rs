@@ -13,6 +13,9 @@ use typst::{
 
 use super::{RenderError, Template};
 
+/// What editions share: the pages that say how an agreement came about.
+const CERTIFICATE: &str = include_str!("../../templates/certificate.typ");
+
 /// In the order of preference for a character that several have.
 const FONT_FILES: [&[u8]; 3] = [
     include_bytes!("../../fonts/QihangKai-Regular.ttf"),
@@ -46,6 +49,7 @@ impl Shared {
 /// One drawing's world.
 pub(super) struct DocumentWorld {
     main: Source,
+    certificate: Source,
     data: FileId,
     data_text: Bytes,
     code: FileId,
@@ -56,6 +60,7 @@ impl DocumentWorld {
     pub(super) fn new(template: Template, data: String, code: Option<String>) -> Result<Self, RenderError> {
         Ok(Self {
             main: Source::new(file_id(template, "main.typ")?, template.source().to_owned()),
+            certificate: Source::new(interned("/certificate.typ")?, CERTIFICATE.to_owned()),
             data: file_id(template, "data.json")?,
             data_text: Bytes::from_string(data),
             code: file_id(template, "qr.svg")?,
@@ -66,8 +71,11 @@ impl DocumentWorld {
 
 /// File ids are interned for the process's life and few, so the names are always the same.
 fn file_id(template: Template, name: &str) -> Result<FileId, RenderError> {
-    let path = VirtualPath::new(format!("/{}/{name}", template.name()))
-        .map_err(|error| RenderError::Template(error.to_string()))?;
+    interned(&format!("/{}/{name}", template.name()))
+}
+
+fn interned(path: &str) -> Result<FileId, RenderError> {
+    let path = VirtualPath::new(path).map_err(|error| RenderError::Template(error.to_string()))?;
     Ok(RootedPath::new(VirtualRoot::Project, path).intern())
 }
 
@@ -87,6 +95,8 @@ impl World for DocumentWorld {
     fn source(&self, id: FileId) -> FileResult<Source> {
         if id == self.main.id() {
             Ok(self.main.clone())
+        } else if id == self.certificate.id() {
+            Ok(self.certificate.clone())
         } else {
             Err(absent(id))
         }

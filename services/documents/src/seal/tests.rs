@@ -48,6 +48,18 @@ fn agreement() -> Vec<u8> {
     .unwrap()
 }
 
+/// An agreement with the pages that say how it came about.
+fn certified() -> Vec<u8> {
+    let step = json!({"number": "1", "time": "2026-06-01 08:00:00", "event": "发出邀请", "role": "用人单位", "name": "王**"});
+    render::pdf(&Drawing {
+        template: Template::Agreement2026,
+        data: json!({"serial": "QH2026-10213-000123-7", "certificate": {"events": [step]}}),
+        watermark: String::new(),
+        time: NOW,
+    })
+    .unwrap()
+}
+
 fn note(reason: &str) -> SealNote {
     SealNote {
         name: "启航就业服务平台".to_owned(),
@@ -244,7 +256,12 @@ fn pdfsig_and_pyhanko_accept_the_seals() {
     let (key, _) = folder.key("ours");
     let once = key.seal(agreement(), &note("学校审核通过")).unwrap();
     let twice = key.seal(once.clone(), &note("再次盖章")).unwrap();
-    for (name, pdf, seals) in [("once.pdf", once, 1), ("twice.pdf", twice.clone(), 2)] {
+    let certified = key.seal(certified(), &note("学校审核通过")).unwrap();
+    for (name, pdf, seals) in [
+        ("once.pdf", once, 1),
+        ("twice.pdf", twice.clone(), 2),
+        ("certified.pdf", certified, 1),
+    ] {
         let path = folder.0.join(name);
         fs::write(&path, pdf).unwrap();
         let said = run(Command::new("pdfsig").arg(&path));
