@@ -24,8 +24,8 @@ use qihang_kit::{Context, Service, crypto::Sealer};
 use qihang_proto::contracts::v1::{
     agreement_review_service_server::AgreementReviewServiceServer,
     destination_service_server::DestinationServiceServer, guide_service_server::GuideServiceServer,
-    review_service_server::ReviewServiceServer,
-    signing_service_server::SigningServiceServer, verification_service_server::VerificationServiceServer,
+    review_service_server::ReviewServiceServer, signing_service_server::SigningServiceServer,
+    verification_service_server::VerificationServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;

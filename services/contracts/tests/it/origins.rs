@@ -95,20 +95,6 @@ impl OriginService for Origins {
         not_asked()
     }
 
-    async fn get_origin_window(
-        &self,
-        _: Request<GetOriginWindowRequest>,
-    ) -> Result<Response<OriginWindow>, Status> {
-        not_asked()
-    }
-
-    async fn update_origin_window(
-        &self,
-        _: Request<UpdateOriginWindowRequest>,
-    ) -> Result<Response<OriginWindow>, Status> {
-        not_asked()
-    }
-
     async fn list_origin_history(
         &self,
         _: Request<ListOriginHistoryRequest>,
