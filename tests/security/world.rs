@@ -179,6 +179,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
         "corrections",
         "employers",
         "files",
+        "clauseTemplates",
         "reviews",
         "roster/imports",
         "roster/operations",
@@ -206,6 +207,28 @@ fn text(value: &Value, pointer: &str) -> String {
     let text = value.pointer(pointer).and_then(Value::as_str);
     text.unwrap_or_else(|| panic!("no {pointer} in {value}"))
         .to_owned()
+}
+
+/// Names what the walk does not leave behind by itself.
+async fn made(add: &mut impl FnMut(&str, String, &[&'static str]), outcome: &Outcome, side: &Side) {
+    let imports = outcome.school.get("/v1/roster/imports").await.unwrap();
+    let import = text(&imports, "/imports/0/id");
+    add("roster/imports", import.clone(), &[side.office]);
+    add("roster/operations", import, &[side.office]);
+    let wanted = json!({ "fields": [{ "field": "qq", "value": "40004" }], "reason": "号码登记有误" });
+    let correction = outcome.student.post("/v1/corrections", wanted).await.unwrap();
+    add(
+        "corrections",
+        text(&correction, "/id"),
+        &[side.student, side.department, side.office],
+    );
+    let clause = json!({ "title": "补充条款", "text": "入职后签订劳动合同" });
+    let clause = outcome
+        .employer
+        .post("/v1/clauseTemplates", clause)
+        .await
+        .unwrap();
+    add("clauseTemplates", text(&clause, "/id"), &[side.employer]);
 }
 
 /// Names the records of one side and who may see them.
@@ -238,17 +261,7 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
         text(&employer, "/licenceFileId"),
         &[side.employer, "province"],
     );
-    let imports = outcome.school.get("/v1/roster/imports").await.unwrap();
-    let import = text(&imports, "/imports/0/id");
-    add("roster/imports", import.clone(), &[side.office]);
-    add("roster/operations", import, &[side.office]);
-    let wanted = json!({ "fields": [{ "field": "qq", "value": "40004" }], "reason": "号码登记有误" });
-    let correction = outcome.student.post("/v1/corrections", wanted).await.unwrap();
-    add(
-        "corrections",
-        text(&correction, "/id"),
-        &[side.student, side.department, side.office],
-    );
+    made(&mut add, outcome, &side).await;
     let sessions = outcome.student.get("/v1/sessions").await.unwrap();
     add("sessions", text(&sessions, "/sessions/0/id"), &[side.student]);
     let staff = outcome.school.get("/v1/staff").await.unwrap();

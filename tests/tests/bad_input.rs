@@ -201,8 +201,8 @@ fn agreements(outcome: &Outcome) -> Vec<Bad<'_>> {
         bad(
             &outcome.school,
             POST(&verb("reject")),
-            json!({ "revision": 1, "reasonCode": "BECAUSE", "reason": "不行" }),
-            (400, "VALIDATION_FAILED", "reasonCode"),
+            json!({ "revision": 1, "reasonCode": "BECAUSE", "reason": "工作地点不明确" }),
+            (400, "REASON_UNKNOWN", "reasonCode"),
         ),
         bad(
             &outcome.student,

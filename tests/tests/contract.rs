@@ -19,6 +19,7 @@ const REPEATABLE: &[(&str, &str)] = &[
     ("SetAvatar", "the same portrait twice is once"),
     ("RemoveAvatar", "what is gone stays gone"),
     ("BlockEmployer", "what is blocked stays blocked"),
+    ("UpdateClauseTemplate", "title and text are set: twice is once"),
     ("ClaimQueuedReview", "claiming again extends the claim"),
     ("ReleaseQueuedReview", "what is given back stays given back"),
     (

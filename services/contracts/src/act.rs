@@ -47,6 +47,10 @@ pub(crate) struct With {
     pub(crate) student: Option<party::Student>,
     /// Reason.
     pub(crate) reason: String,
+    /// Its code in the dictionary, where a review gives one.
+    pub(crate) reason_code: String,
+    /// Fields that it is about.
+    pub(crate) reason_fields: Vec<String>,
 }
 
 /// The word of a party.
@@ -159,7 +163,9 @@ fn take_over(
         "approve" => record.effective_time = Some(now),
         "requestCancel" => record.cancel_reason.clone_from(&with.reason),
         "decline" | "withdraw" | "reject" | "refuseAmendment" | "amend" => {
-            record.reason.clone_from(&with.reason)
+            record.reason.clone_from(&with.reason);
+            record.reason_code.clone_from(&with.reason_code);
+            record.reason_fields.clone_from(&with.reason_fields);
         }
         _ => {}
     }

@@ -21,6 +21,9 @@ pub enum Error {
     /// The review may not be claimed or decided.
     #[error("review: {0}")]
     Hindered(#[from] Hindrance),
+    /// The templates of clauses refuse.
+    #[error("clause: {0:?}")]
+    Clause(ClauseFault),
     /// An id that is none.
     #[error("{0} is not a UUID")]
     BadId(&'static str),
@@ -107,6 +110,19 @@ pub enum GuideFault {
     Blank(&'static str),
 }
 
+/// What goes wrong with an employer's templates of clauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClauseFault {
+    /// No such template, or not the caller's.
+    NotFound,
+    /// The title is taken.
+    TitleTaken,
+    /// The employer has enough templates.
+    TooMany,
+    /// A title or text is nothing but blanks.
+    Blank(&'static str),
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
@@ -114,6 +130,7 @@ impl From<Error> for Fault {
             Error::RevisionNotFound => Self::not_found("REVISION_NOT_FOUND", "没有这个版本"),
             Error::ReviewNotFound => Self::not_found("REVIEW_NOT_FOUND", "没有这一项审核，或您无权查看"),
             Error::Hindered(hindrance) => Self::precondition(hindrance.reason(), hindrance.message()),
+            Error::Clause(fault) => clause(fault),
             Error::BadId(field) => Self::invalid(field, "ID_INVALID", "编号格式应为 UUID"),
             Error::Refused(refusal) => refused(&refusal),
             Error::OfferOpen => Self::already_exists(
@@ -190,6 +207,21 @@ fn guide(fault: GuideFault) -> Fault {
             "最新版本已经发布，没有可发布的草稿；请先修改并保存",
         ),
         GuideFault::Blank(field) => Fault::invalid(field, "TEXT_BLANK", "请填写标题和正文，不能只有空格"),
+    }
+}
+
+fn clause(fault: ClauseFault) -> Fault {
+    match fault {
+        ClauseFault::NotFound => Fault::not_found("CLAUSE_NOT_FOUND", "没有这个条款模板，或不属于您的单位"),
+        ClauseFault::TitleTaken => {
+            Fault::already_exists("CLAUSE_TITLE_TAKEN", "已有同名的条款模板，请换一个标题")
+        }
+        ClauseFault::TooMany => {
+            Fault::precondition("CLAUSE_LIMIT", "条款模板已达 50 个，请先删除不再使用的模板")
+        }
+        ClauseFault::Blank(field) => {
+            Fault::invalid(field, "TEXT_BLANK", "请填写标题和条款内容，不能只有空格")
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use qihang_kit::{Context, Service, crypto::Sealer};
 use qihang_proto::contracts::v1::{
     agreement_review_service_server::AgreementReviewServiceServer,
+    clause_template_service_server::ClauseTemplateServiceServer,
     destination_service_server::DestinationServiceServer, guide_service_server::GuideServiceServer,
     review_service_server::ReviewServiceServer, signing_service_server::SigningServiceServer,
     verification_service_server::VerificationServiceServer,
@@ -58,6 +59,7 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
     let app = Arc::new(App { ctx, config, sealer });
     let routes = Routes::new(SigningServiceServer::new(rpc::Signing(app.clone())))
         .add_service(AgreementReviewServiceServer::new(rpc::Reviews(app.clone())))
+        .add_service(ClauseTemplateServiceServer::new(rpc::Clauses(app.clone())))
         .add_service(ReviewServiceServer::new(rpc::Queue(app.clone())))
         .add_service(VerificationServiceServer::new(rpc::Verifications(app.clone())))
         .add_service(GuideServiceServer::new(rpc::Guides(app.clone())))

@@ -1,10 +1,10 @@
 //! What this service publishes: one message for each step of an agreement, and reminders.
 
 use qihang_kit::outbox::Outgoing;
-use qihang_proto::messages::v1::{AgreementChanged, OfferExpiring};
+use qihang_proto::messages::v1::{AgreementChanged, OfferExpiring, ReviewsOverdue, reviews_overdue::Count};
 use uuid::Uuid;
 
-use crate::store::{agreements::Record, reminders::Due};
+use crate::store::{agreements::Record, overdue::Overdue, reminders::Due};
 
 /// The routing key of an event; `None` for steps that nobody else cares for.
 fn key(event: &str) -> Option<&'static str> {
@@ -59,4 +59,21 @@ pub(crate) fn expiring(id: Uuid, due: &Due) -> Outgoing {
         hours: u32::try_from(due.hours).unwrap_or_default(),
     };
     Outgoing::new(id, "contracts.offer.expiring.v1", due.agreement_id, &message)
+}
+
+/// The message that reviews of one school's office or department are overdue; none of nothing.
+pub(crate) fn overdue(id: Uuid, group: &[Overdue]) -> Option<Outgoing> {
+    let whose = group.first()?;
+    let counts = group.iter().map(|one| Count {
+        kind: one.kind.clone(),
+        overdue: u32::try_from(one.count).unwrap_or(u32::MAX),
+    });
+    let message = ReviewsOverdue {
+        school_code: whose.school_code.clone(),
+        department: whose.department.clone(),
+        level: u32::try_from(whose.level).unwrap_or_default(),
+        counts: counts.collect(),
+    };
+    // Each stands for itself, in no order with others.
+    Some(Outgoing::new(id, "contracts.review.overdue.v1", id, &message))
 }

@@ -1,5 +1,6 @@
 //! gRPC handlers, one file a proto service; the long one a folder.
 
+mod clauses;
 mod destinations;
 mod guides;
 mod queue;
@@ -8,8 +9,8 @@ mod signing;
 mod verifications;
 
 pub(crate) use self::{
-    destinations::Destinations, guides::Guides, queue::Queue, reviews::Reviews, signing::Signing,
-    verifications::Verifications,
+    clauses::Clauses, destinations::Destinations, guides::Guides, queue::Queue, reviews::Reviews,
+    signing::Signing, verifications::Verifications,
 };
 use crate::error::Error;
 

@@ -2,6 +2,7 @@
 
 mod codes;
 mod deadlines;
+mod overdue;
 mod reminders;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub(crate) fn all(app: &Arc<App>) -> Vec<Arc<dyn Task>> {
     vec![
         Arc::new(codes::Codes(app.clone())),
         Arc::new(deadlines::Deadlines(app.clone())),
+        Arc::new(overdue::OverdueReviews(app.clone())),
         Arc::new(reminders::Reminders(app.clone())),
     ]
 }

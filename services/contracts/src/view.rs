@@ -70,6 +70,8 @@ pub(crate) fn agreement(
             .filter(|_| parties_and_school)
             .unwrap_or_default(),
         reason: record.reason.clone(),
+        reason_code: record.reason_code.clone(),
+        reason_fields: record.reason_fields.clone(),
         supersedes_id: record.supersedes_id.map(|id| id.to_string()).unwrap_or_default(),
         waiting_for: rules.waiting_for().to_owned(),
         waiting_since: Some(timestamp(record.waiting_since)),

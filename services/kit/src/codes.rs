@@ -9,6 +9,8 @@ use std::{collections::HashMap, sync::LazyLock};
 
 pub use overlay::{Change, install};
 
+use crate::status::Fault;
+
 /// One table of codes.
 #[derive(Debug)]
 pub struct Dictionary {
@@ -130,6 +132,7 @@ tables![
     "region_gbt2260",
     "region_heilongjiang",
     "region_province",
+    "review_reason",
     "school_heilongjiang",
     "school_heilongjiang_detail",
     "training_mode",
@@ -163,6 +166,21 @@ pub fn in_force(table: &str, code: &str) -> bool {
     dictionary(table)
         .and_then(|dictionary| dictionary.entry(code))
         .is_some_and(|entry| !entry.ended)
+}
+
+/// The words of a reason that a review of a kind may be refused for now; the table says of which kind each is.
+///
+/// # Errors
+/// `REASON_UNKNOWN` when the dictionary has it not, not any longer, or for other kinds.
+pub fn review_reason(kind: &str, code: &str) -> Result<&'static str, Fault> {
+    dictionary("review_reason")
+        .and_then(|reasons| reasons.entry(code))
+        .filter(|entry| !entry.ended && entry.attribute("kind").is_none_or(|of| of == kind))
+        .map(|entry| entry.name.as_str())
+        .ok_or_else(|| {
+            let message = "审核不通过的原因不在字典中或已停用，请刷新后重新选择";
+            Fault::invalid("reasonCode", "REASON_UNKNOWN", message)
+        })
 }
 
 /// The table of a name.
@@ -320,6 +338,15 @@ mod tests {
             );
         }
         assert_eq!(rows(INDEX).count(), FILES.len());
+    }
+
+    #[test]
+    fn a_review_is_refused_for_reasons_of_its_kind() {
+        assert_eq!(review_reason("AGREEMENT", "TERMS_UNCLEAR").unwrap(), "约定不清");
+        assert_eq!(review_reason("AGREEMENT", "OTHER").unwrap(), "其他");
+        for (kind, code) in [("ORIGIN", "TERMS_UNCLEAR"), ("ORIGIN", "MOOD"), ("ORIGIN", "")] {
+            assert_eq!(review_reason(kind, code).unwrap_err().reason(), "REASON_UNKNOWN");
+        }
     }
 
     #[test]

@@ -189,16 +189,25 @@ fn forbidden(terms: &Terms) -> Result<(), Refusal> {
         ("terms.insurance", &terms.insurance),
     ];
     for (field, text) in texts {
-        // Blanks between the characters hide a word from a plain search.
-        let text: String = text
-            .chars()
-            .filter(|character| !character.is_whitespace())
-            .collect();
-        if let Some(words) = FORBIDDEN.into_iter().find(|words| text.contains(words)) {
-            return Err(Refusal::TermsForbidden { field, words });
-        }
+        allowed(field, text)?;
     }
     Ok(())
+}
+
+/// Whether a text is free of what no agreement may hold.
+///
+/// # Errors
+/// The first words that it must not have.
+pub fn allowed(field: &'static str, text: &str) -> Result<(), Refusal> {
+    // Blanks between the characters hide a word from a plain search.
+    let text: String = text
+        .chars()
+        .filter(|character| !character.is_whitespace())
+        .collect();
+    match FORBIDDEN.into_iter().find(|words| text.contains(words)) {
+        Some(words) => Err(Refusal::TermsForbidden { field, words }),
+        None => Ok(()),
+    }
 }
 
 fn wrong(field: &'static str, problem: &str) -> Refusal {

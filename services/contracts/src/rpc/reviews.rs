@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, Caller, Principal, Role},
-    idempotency, page,
+    codes, idempotency, page,
     status::Fault,
 };
 use qihang_proto::contracts::v1::*;
@@ -17,7 +17,7 @@ use super::signing::{Asked, Plain, many, plain, run};
 use crate::{
     App,
     act::{self, By, With},
-    domain::agreement::Command,
+    domain::{agreement::Command, queue::AGREEMENT},
     error::Error,
     rpc::id,
     scope::Scope,
@@ -101,15 +101,22 @@ impl agreement_review_service_server::AgreementReviewService for Reviews {
         let command = Command::Reject {
             revision: revision(message.revision),
         };
-        let reason = reason(message);
+        let words = codes::review_reason(AGREEMENT, &message.reason_code)?;
+        let with = With {
+            reason: format!("{words}：{}", message.reason.trim()),
+            reason_code: message.reason_code.clone(),
+            reason_fields: message.fields.clone(),
+            ..With::default()
+        };
         run(&self.0, asked, move |work| {
-            Box::pin(async move {
-                let with = With {
-                    reason,
-                    ..With::default()
-                };
-                act::apply(work.app, work.conn, work.record, command, work.by, with).await
-            })
+            Box::pin(act::apply(
+                work.app,
+                work.conn,
+                work.record,
+                command,
+                work.by,
+                with,
+            ))
         })
         .await
     }
@@ -128,23 +135,6 @@ impl agreement_review_service_server::AgreementReviewService for Reviews {
 
 fn revision(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-/// Reason's class, text and fields in one line for the history.
-fn reason(message: &RejectAgreementRequest) -> String {
-    let class = match message.reason_code.as_str() {
-        "TERMS_UNCLEAR" => "约定不清",
-        "TERMS_UNLAWFUL" => "约定不合规",
-        "EMPLOYER_DOUBTFUL" => "单位情况存疑",
-        "INFORMATION_WRONG" => "信息有误",
-        _ => "其他",
-    };
-    let fields = if message.fields.is_empty() {
-        String::new()
-    } else {
-        format!("（{}）", message.fields.join("、"))
-    };
-    format!("{class}：{}{fields}", message.reason.trim())
 }
 
 async fn list(

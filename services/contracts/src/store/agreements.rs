@@ -32,6 +32,8 @@ pub(crate) struct Record {
     pub(crate) file_id: Option<Uuid>,
     pub(crate) document_sha256: Option<String>,
     pub(crate) reason: String,
+    pub(crate) reason_code: String,
+    pub(crate) reason_fields: Vec<String>,
     pub(crate) cancel_reason: String,
     pub(crate) supersedes_id: Option<Uuid>,
     pub(crate) uncounted: bool,
@@ -75,6 +77,8 @@ pub(crate) struct Row {
     pub(crate) file_id: Option<Uuid>,
     pub(crate) document_sha256: Option<String>,
     pub(crate) reason: String,
+    pub(crate) reason_code: String,
+    pub(crate) reason_fields: Vec<String>,
     pub(crate) supersedes_id: Option<Uuid>,
     pub(crate) uncounted: bool,
     pub(crate) effective_time: Option<OffsetDateTime>,
@@ -139,6 +143,8 @@ impl TryFrom<Row> for Record {
             file_id: row.file_id,
             document_sha256: row.document_sha256,
             reason: row.reason,
+            reason_code: row.reason_code,
+            reason_fields: row.reason_fields,
             cancel_reason: row.cancel_reason,
             supersedes_id: row.supersedes_id,
             uncounted: row.uncounted,
@@ -183,7 +189,7 @@ pub(crate) async fn find(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Re
                   a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
                   a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
                   a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
-                  a.document_sha256, a.reason, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
+                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
                   a.create_time, a.update_time,
                   (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
                   (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
@@ -226,6 +232,7 @@ pub(crate) async fn save(conn: &mut PgConnection, record: &Record, now: OffsetDa
              claim_until = $12, cancel_by = $13, cancel_until = $14, cancel_reason = $15, student_sealed = $16,
              employer = $17, archive = $18, household = $19, serial = $20, verify_code = $21, reason = $22,
              effective_time = $23, waiting_since = $24, update_time = $25, uncounted = $26,
+             reason_code = $27, reason_fields = $28,
              send_time = CASE WHEN $3 = 'PENDING_STUDENT' THEN coalesce(send_time, $25) ELSE send_time END
          WHERE id = $1 AND version = $2",
         rules.id,
@@ -254,6 +261,8 @@ pub(crate) async fn save(conn: &mut PgConnection, record: &Record, now: OffsetDa
         record.waiting_since,
         now,
         record.uncounted,
+        record.reason_code,
+        &record.reason_fields,
     )
     .execute(conn)
     .await

@@ -4,6 +4,7 @@
 
 mod amendments;
 mod chains;
+mod clauses;
 mod guides;
 mod neighbours;
 mod offers;

@@ -233,7 +233,9 @@ async fn three_offers_a_year_but_after_a_refusal_of_the_school_one_more() {
         .unwrap()
         .into_inner();
     assert_eq!(rejected.state(), AgreementState::SchoolRejected);
-    assert!(rejected.reason.contains("约定不清"), "{}", rejected.reason);
+    assert_eq!(rejected.reason, "约定不清：工作地点不明确，请补充后重新发出");
+    assert_eq!(rejected.reason_code, "TERMS_UNCLEAR");
+    assert_eq!(rejected.reason_fields, ["terms.workAddress"]);
     assert_eq!(suite.destination(&student).await.state(), SlotState::Free);
 
     let mut client = suite.signing(&employer);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{auth, db, idempotency, page, status::Fault};
+use qihang_kit::{auth, codes, db, idempotency, page, status::Fault};
 use qihang_proto::identity::v1::{
     ApproveCorrectionRequest, CorrectedField, Correction, GetCorrectionRequest, ListCorrectionsRequest,
     ListCorrectionsResponse, RejectCorrectionRequest, RequestCorrectionRequest, RevealCorrectionRequest,
@@ -280,6 +280,7 @@ impl correction_service_server::CorrectionService for CorrectionService {
     ) -> Result<Response<Correction>, Status> {
         let person = Person::of(&request)?;
         let asked = request.get_ref();
+        codes::review_reason("CORRECTION", &asked.reason_code)?;
         let reason = Reason {
             code: asked.reason_code.clone(),
             text: asked.reason.trim().to_owned(),

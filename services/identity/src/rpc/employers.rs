@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{auth::Role, db, etag, idempotency, page, status::Fault};
+use qihang_kit::{auth::Role, codes, db, etag, idempotency, page, status::Fault};
 use qihang_proto::{
     documents::v1::{ClaimFilesRequest, FilePurpose},
     identity::v1::{
@@ -325,6 +325,7 @@ impl employer_service_server::EmployerService for EmployerService {
     ) -> Result<Response<Employer>, Status> {
         let person = Person::of(&request)?;
         let request = request.into_inner();
+        codes::review_reason("EMPLOYER_RETURN", &request.reason_code)?;
         let reason = Reason {
             code: request.reason_code.clone(),
             text: request.reason.clone(),
@@ -351,6 +352,7 @@ impl employer_service_server::EmployerService for EmployerService {
     ) -> Result<Response<Employer>, Status> {
         let person = Person::of(&request)?;
         let request = request.into_inner();
+        codes::review_reason("EMPLOYER_REJECT", &request.reason_code)?;
         let reason = Reason {
             code: request.reason_code.clone(),
             text: request.reason.clone(),
@@ -377,6 +379,7 @@ impl employer_service_server::EmployerService for EmployerService {
     ) -> Result<Response<Employer>, Status> {
         let person = Person::of(&request)?;
         let request = request.into_inner();
+        codes::review_reason("EMPLOYER_SUSPEND", &request.reason_code)?;
         let reason = Reason {
             code: request.reason_code.clone(),
             text: request.reason.clone(),

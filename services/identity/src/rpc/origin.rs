@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{db, idempotency, status::Fault};
+use qihang_kit::{codes, db, idempotency, status::Fault};
 use qihang_proto::{
     documents::v1::{ClaimFilesRequest, File, file_service_client::FileServiceClient},
     identity::v1::{
@@ -241,6 +241,7 @@ impl origin_service_server::OriginService for OriginService {
     ) -> Result<Response<Student>, Status> {
         let person = Person::of(&request)?;
         let request = request.into_inner();
+        codes::review_reason("ORIGIN", &request.reason_code)?;
         let reason = Reason {
             code: request.reason_code.clone(),
             text: request.reason.clone(),
@@ -263,6 +264,7 @@ impl origin_service_server::OriginService for OriginService {
     ) -> Result<Response<Student>, Status> {
         let person = Person::of(&request)?;
         let request = request.into_inner();
+        codes::review_reason("ORIGIN_REOPEN", &request.reason_code)?;
         let reason = Reason {
             code: request.reason_code.clone(),
             text: request.reason.clone(),

@@ -175,7 +175,7 @@ async fn a_rejection_gives_a_reason() {
     refused_field(
         s,
         client.reject_agreement(made_up),
-        "VALIDATION_FAILED",
+        "REASON_UNKNOWN",
         "reasonCode",
     )
     .await;
