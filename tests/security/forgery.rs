@@ -2,6 +2,8 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use qihang_standalone::demo::walk::PASSWORD;
+use qihang_tests::SCHOOL;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -99,11 +101,17 @@ async fn headers_of_the_inside_are_ignored(http: &Client, base: &str) {
     }
 }
 
+/// What the first student signs in with.
+async fn credentials(world: &World) -> Value {
+    let wanted =
+        json!({ "schoolCode": SCHOOL, "studentNumber": world.first.person.number, "password": PASSWORD });
+    world.first.student.with_captcha(wanted).await.unwrap()
+}
+
 /// The address of a session is the connection's, whatever a client says of it.
 async fn addresses_are_not_believed(world: &World, http: &Client, base: &str) {
-    let wanted = json!({ "login": "province.admin", "password": world.suite.secrets.bootstrap_password });
-    let body = world.first.province.with_captcha(wanted).await.unwrap();
-    let mut request = http.post(format!("{base}/v1/sessions:loginStaff")).json(&body);
+    let body = credentials(world).await;
+    let mut request = http.post(format!("{base}/v1/sessions:loginStudent")).json(&body);
     for name in [
         "x-forwarded-for",
         "x-real-ip",
@@ -114,16 +122,15 @@ async fn addresses_are_not_believed(world: &World, http: &Client, base: &str) {
         request = request.header(name, "203.0.113.77");
     }
     assert_eq!(status(request).await, 200);
-    let sessions = world.first.province.get("/v1/sessions").await.unwrap();
+    let sessions = world.first.student.get("/v1/sessions").await.unwrap();
     assert!(!sessions.to_string().contains("203.0.113.77"), "{sessions}");
 }
 
 /// A page elsewhere may make a browser send its cookies, but cannot read the token that has to come with them.
 async fn cookies_need_their_token(world: &World, http: &Client, base: &str) {
-    let wanted = json!({ "login": "province.admin", "password": world.suite.secrets.bootstrap_password });
-    let body = world.first.province.with_captcha(wanted).await.unwrap();
+    let body = credentials(world).await;
     let login = http
-        .post(format!("{base}/v1/sessions:loginStaff"))
+        .post(format!("{base}/v1/sessions:loginStudent"))
         .header("x-qihang-client", "web")
         .json(&body);
     let answer = login.send().await.unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use qihang_kit::{settings::Common, telemetry::Telemetry};
-use qihang_standalone::demo::{Api, Outcome, walk, walk::PASSWORD};
+use qihang_standalone::demo::{Api, Outcome, factor, walk, walk::PASSWORD};
 use qihang_tests::{SCHOOL, Standalone, plan_at};
 use serde_json::{Value, json};
 
@@ -163,7 +163,7 @@ async fn department(nobody: &Api, outcome: &Outcome, login: &str, department: &s
     let made = outcome.school.post("/v1/staff", wanted).await.unwrap();
     let activation = json!({ "activationToken": made["activationToken"], "password": PASSWORD });
     let reply = nobody.post("/v1/staff:activate", activation).await.unwrap();
-    nobody.signed_in(&reply).unwrap()
+    factor::enrol(&nobody.signed_in(&reply).unwrap()).await.unwrap().0
 }
 
 /// Collections with an id that nothing has; those of public reference data have no owners.

@@ -110,6 +110,7 @@ pub fn plan_at(secrets: &Secrets, school: &str, run: u32, students: u32) -> Plan
     Plan {
         login: ADMINISTRATOR.to_owned(),
         password: secrets.bootstrap_password.clone(),
+        totp: secrets.bootstrap_totp.clone(),
         run,
         school_code: school.to_owned(),
         students,

@@ -28,6 +28,16 @@ const REPEATABLE: &[(&str, &str)] = &[
     ),
     ("RevealCorrection", "every look is written down"),
     ("ReplayDeadLetter", "a message has its effect once"),
+    (
+        "StepUp",
+        "a second proof does no harm: tokens are never kept, so there is no first answer to give",
+    ),
+    ("EnrolTotp", "a secret that was not confirmed is replaced"),
+    (
+        "ConfirmTotp",
+        "a code counts once; recovery codes are never kept, so there is no first answer to give",
+    ),
+    ("RemoveTotp", "what is gone stays gone"),
     ("ReleaseReview", "what is given back stays given back"),
 ];
 

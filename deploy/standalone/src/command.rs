@@ -11,10 +11,11 @@ use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
 use qihang_kit::{codes, consume, run::terminated, settings::Common, telemetry::Telemetry};
 use qihang_standalone::{
-    demo::{self, Outcome, Plan, Step},
+    demo::{self, Outcome, Plan, Step, factor},
     distributed,
     folder::{self, DataFolder},
     postgres::Use,
+    secrets::Secrets,
     suite::{self, ADMINISTRATOR},
 };
 use uuid::Uuid;
@@ -71,6 +72,11 @@ enum Command {
         #[arg(long)]
         demo: bool,
     },
+    /// Prints the present one-time code of a secret, as an authenticator would show it.
+    Totp {
+        /// The secret in base32.
+        secret: String,
+    },
     /// Messages that a consumer gave up on; while the suite is stopped.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
@@ -122,6 +128,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
                     Command::Run { demo } => run(&place, demo, &telemetry).await,
                     Command::Demo { students } => demonstrate(&place, students, &telemetry).await,
                     Command::Distributed { demo } => run_distributed(&place, demo).await,
+                    Command::Totp { secret } => factor::code(&secret).map(|code| say(&code)),
                     Command::DeadLetters(command) => letters(&place, command, &telemetry).await,
                     Command::Audit(Audit::Verify) => verify(&place, &telemetry).await,
                 }
@@ -149,10 +156,10 @@ async fn run(place: &Place, demo: bool, telemetry: &Telemetry) -> anyhow::Result
         () = terminated() => return Ok(()),
     };
     data.announce(running.url())?;
-    welcome(running.url(), &data, &secrets.bootstrap_password);
+    welcome(running.url(), &data, &secrets);
     let url = running.url().to_owned();
     let seeding = async {
-        if demo && let Err(error) = seed(&url, data.path(), &secrets.bootstrap_password).await {
+        if demo && let Err(error) = seed(&url, data.path(), &secrets).await {
             tracing::error!("the demonstration data are not whole: {error:#}");
         }
         std::future::pending::<()>().await;
@@ -179,10 +186,10 @@ async fn run_distributed(place: &Place, demo: bool) -> anyhow::Result<()> {
     };
     let running = distributed::start(data.path(), &secrets, &options).await?;
     data.announce(running.url())?;
-    welcome(running.url(), &data, &secrets.bootstrap_password);
+    welcome(running.url(), &data, &secrets);
     say(&format!("  日志 logs     {}", data.path().join("log").display()));
     let seeding = async {
-        if demo && let Err(error) = seed(running.url(), data.path(), &secrets.bootstrap_password).await {
+        if demo && let Err(error) = seed(running.url(), data.path(), &secrets).await {
             tracing::error!("the demonstration data are not whole: {error:#}");
         }
         std::future::pending::<()>().await;
@@ -197,11 +204,11 @@ async fn run_distributed(place: &Place, demo: bool) -> anyhow::Result<()> {
 }
 
 /// Puts a small run of the walk into a new data folder; an old one has it already.
-async fn seed(url: &str, folder: &Path, password: &str) -> anyhow::Result<()> {
+async fn seed(url: &str, folder: &Path, secrets: &Secrets) -> anyhow::Result<()> {
     let note = folder.join("demo").join("logins.txt");
     if !note.is_file() {
         say("  正在写入演示数据 … writing demonstration data (half a minute)");
-        let outcome = demo::walk(url, &plan(password, SEED, SEEDED), |_| {}).await?;
+        let outcome = demo::walk(url, &plan(secrets, SEED, SEEDED), |_| {}).await?;
         keep(folder, &outcome)?;
         fs::write(&note, logins(&outcome))?;
     }
@@ -214,8 +221,8 @@ async fn demonstrate(place: &Place, students: u32, telemetry: &Telemetry) -> any
     let distributed = place.data.join("distributed");
     for folder in [place.data.as_path(), distributed.as_path()] {
         if let Some(url) = folder::running(folder) {
-            let secrets = qihang_standalone::secrets::Secrets::open(&folder.join("secrets"))?;
-            return walk(&url, folder, &secrets.bootstrap_password, students).await;
+            let secrets = Secrets::open(&folder.join("secrets"))?;
+            return walk(&url, folder, &secrets, students).await;
         }
     }
     let mut data = DataFolder::take(&place.data)?;
@@ -223,14 +230,14 @@ async fn demonstrate(place: &Place, students: u32, telemetry: &Telemetry) -> any
     let running = suite::start(data.path(), &secrets, options(place), telemetry.metrics()).await?;
     data.announce(running.url())?;
     let outcome = tokio::select! {
-        outcome = walk(running.url(), data.path(), &secrets.bootstrap_password, students) => outcome,
+        outcome = walk(running.url(), data.path(), &secrets, students) => outcome,
         () = terminated() => Err(anyhow::anyhow!("stopped half-way")),
     };
     running.stop().await;
     outcome
 }
 
-async fn walk(url: &str, folder: &Path, password: &str, students: u32) -> anyhow::Result<()> {
+async fn walk(url: &str, folder: &Path, secrets: &Secrets, students: u32) -> anyhow::Result<()> {
     let school = codes::schools().iter().find(|school| school.code == SCHOOL);
     say(&format!(
         "主流程演示 {url} · {} · {students} 名学生",
@@ -238,7 +245,7 @@ async fn walk(url: &str, folder: &Path, password: &str, students: u32) -> anyhow
     ));
     let mut number = 0;
     let mut all = Duration::ZERO;
-    let outcome = demo::walk(url, &plan(password, fresh_run(), students), |step: Step| {
+    let outcome = demo::walk(url, &plan(secrets, fresh_run(), students), |step: Step| {
         number += 1;
         all += step.took;
         say(&format!(
@@ -260,10 +267,11 @@ async fn walk(url: &str, folder: &Path, password: &str, students: u32) -> anyhow
     Ok(())
 }
 
-fn plan(password: &str, run: u32, students: u32) -> Plan {
+fn plan(secrets: &Secrets, run: u32, students: u32) -> Plan {
     Plan {
         login: ADMINISTRATOR.to_owned(),
-        password: password.to_owned(),
+        password: secrets.bootstrap_password.clone(),
+        totp: secrets.bootstrap_totp.clone(),
         run,
         school_code: SCHOOL.to_owned(),
         students,
@@ -294,10 +302,12 @@ fn logins(outcome: &Outcome) -> String {
     format!("演示账号 logins\n{}", lines.join("\n"))
 }
 
-fn welcome(url: &str, data: &DataFolder, password: &str) {
+fn welcome(url: &str, data: &DataFolder, secrets: &Secrets) {
     say(&format!(
-        "启航已启动 Qihang is up\n  网址 gateway  {url}\n  接口 API      {url}/docs\n  数据 data     {}\n  省管理员      {ADMINISTRATOR} / {password}\n  Ctrl-C 停止",
-        data.path().display()
+        "启航已启动 Qihang is up\n  网址 gateway  {url}\n  接口 API      {url}/docs\n  数据 data     {}\n  省管理员      {ADMINISTRATOR} / {}\n                {}\n  Ctrl-C 停止",
+        data.path().display(),
+        secrets.bootstrap_password,
+        factor::shown(ADMINISTRATOR, &secrets.bootstrap_totp)
     ));
 }
 

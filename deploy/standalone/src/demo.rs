@@ -1,6 +1,7 @@
 //! The main job over HTTP, from the roster to a sealed agreement: as a demonstration, as demo data, and as a test.
 
 pub mod api;
+pub mod factor;
 mod papers;
 pub mod people;
 pub mod roster;

@@ -320,6 +320,10 @@ impl Ground<'_> {
                         "QIHANG_BOOTSTRAP__PASSWORD_FILE",
                         self.secret("bootstrap-password"),
                     ),
+                    (
+                        "QIHANG_BOOTSTRAP__TOTP_SECRET_FILE",
+                        self.secret("bootstrap-totp"),
+                    ),
                 ]));
                 own
             }

@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use qihang_kit::ids::Ids;
+use qihang_kit::{
+    ids::Ids,
+    totp::{SECRET_LENGTH, Totp},
+};
 
 /// The secrets that a suite needs.
 #[derive(Clone)]
@@ -23,6 +26,8 @@ pub struct Secrets {
     pub index_key: String,
     /// Password of the first administrator of the province.
     pub bootstrap_password: String,
+    /// Secret of its one-time codes, in base32.
+    pub bootstrap_totp: String,
 }
 
 impl Secrets {
@@ -45,6 +50,7 @@ impl Secrets {
             bootstrap_password: kept(folder, "bootstrap-password", || {
                 format!("Qh-{}", token().chars().take(16).collect::<String>())
             })?,
+            bootstrap_totp: kept(folder, "bootstrap-totp", totp)?,
             folder: folder.to_owned(),
         })
     }
@@ -90,6 +96,11 @@ fn kept(folder: &Path, name: &str, make: impl FnOnce() -> String) -> anyhow::Res
 
 fn key() -> String {
     STANDARD.encode(Ids::random().bytes::<32>())
+}
+
+fn totp() -> String {
+    let totp = Totp::new(&Ids::random().bytes::<SECRET_LENGTH>());
+    totp.map(|totp| totp.base32()).unwrap_or_default()
 }
 
 fn token() -> String {

@@ -288,6 +288,10 @@ impl Settings<'_> {
                 "bootstrap.password".to_owned(),
                 self.secrets.bootstrap_password.clone(),
             ),
+            (
+                "bootstrap.totp_secret".to_owned(),
+                self.secrets.bootstrap_totp.clone(),
+            ),
         ]
     }
 

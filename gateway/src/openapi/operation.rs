@@ -67,12 +67,18 @@ pub fn operation(route: &Route, number: u32, comments: &Comments, schemas: &mut 
 }
 
 /// What the call wants of the person besides a role.
-fn proofs(call: &Call) -> &'static str {
+fn proofs(call: &Call) -> String {
+    let mut text = String::new();
     if call.access.step_up {
-        "\n\nWants a sign-in within the last ten minutes; otherwise `STEP_UP_REQUIRED` (403)."
-    } else {
-        ""
+        text.push_str(
+            "\n\nWants a proof of the person within the last ten minutes, at sign-in or by \
+             `POST /v1/account:stepUp`; otherwise `STEP_UP_REQUIRED` (403), whose `factors` say what is taken.",
+        );
     }
+    if call.access.without_second_factor {
+        text.push_str("\n\nStaff may call it before they have a second factor.");
+    }
+    text
 }
 
 fn security(call: &Call) -> Value {

@@ -1,18 +1,26 @@
 //! What must be there before the first request: schools, a signing key, and the first administrator.
 
 use anyhow::Context as _;
-use qihang_kit::auth::Role;
-use qihang_kit::codes;
+use qihang_kit::{
+    auth::{Caller, Role},
+    codes,
+    totp::Totp,
+};
 use secrecy::ExposeSecret as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
     App, dictionaries,
     domain::password,
     error::Error,
-    keys,
+    factor, keys,
     store::{
         accounts::{self, NewAccount},
-        schools, staff,
+        audit::{self, Event},
+        factors, schools,
+        sessions::{self, EndReason},
+        staff,
     },
 };
 
@@ -31,7 +39,8 @@ pub(crate) async fn run(app: &App) -> anyhow::Result<()> {
     }
     dictionaries::refresh(app).await.context("code tables")?;
     keys::rotate(app).await.context("signing keys")?;
-    first_administrator(app).await
+    first_administrator(app).await?;
+    reset_second_factor(app).await
 }
 
 async fn first_administrator(app: &App) -> anyhow::Result<()> {
@@ -57,10 +66,43 @@ async fn first_administrator(app: &App) -> anyhow::Result<()> {
         ..NewAccount::default()
     };
     match accounts::insert(&mut transaction, &account, &app.sealer).await {
-        Ok(()) => transaction.commit().await?,
+        Ok(()) => {}
         Err(error @ Error::LoginTaken { .. }) => return Err(error).context("bootstrap.login"),
         Err(error) => return Err(error.into()),
     }
+    enrol(app, &mut transaction, account.id).await?;
+    transaction.commit().await?;
     tracing::info!(account.id = %account.id, "first administrator made");
+    Ok(())
+}
+
+/// Gives the first administrator the second factor of the settings, when they have one.
+async fn enrol(app: &App, conn: &mut PgConnection, account_id: Uuid) -> anyhow::Result<()> {
+    let secret = app.config.bootstrap.totp_secret.expose_secret();
+    if secret.is_empty() {
+        return Ok(());
+    }
+    let totp =
+        Totp::from_base32(secret).context("bootstrap.totp_secret must be 16 bytes or more in base32")?;
+    factors::propose(conn, account_id, &factor::seal(app, account_id, totp.secret())?).await?;
+    Ok(factors::confirm(conn, account_id, 0).await?)
+}
+
+/// Removes the second factor of a member of staff whom nobody else can help.
+async fn reset_second_factor(app: &App) -> anyhow::Result<()> {
+    let login = app.config.bootstrap.reset_second_factor.to_lowercase();
+    if login.is_empty() {
+        return Ok(());
+    }
+    let mut transaction = app.ctx.pool.begin().await?;
+    let account = staff::find_login(&mut transaction, &login)
+        .await?
+        .context("bootstrap.reset_second_factor names no member of staff")?;
+    factors::remove(&mut transaction, account).await?;
+    sessions::end_all(&mut transaction, account, None, EndReason::Factor).await?;
+    let event = Event::of("factor.clear", account);
+    audit::write(&mut transaction, app.ctx.ids.new_id(), &event, &Caller::system()).await?;
+    transaction.commit().await?;
+    tracing::warn!(account.id = %account, "second factor removed: take bootstrap.reset_second_factor out of the settings");
     Ok(())
 }

@@ -113,6 +113,10 @@ pub struct Bootstrap {
     pub name: String,
     /// Password.
     pub password: Secret,
+    /// Base32 secret of its one-time codes; empty leaves it to the first sign-in.
+    pub totp_secret: Secret,
+    /// Login of staff whose second factor is removed at the start; empty for nobody.
+    pub reset_second_factor: String,
 }
 
 impl Config {

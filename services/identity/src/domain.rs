@@ -12,6 +12,7 @@ pub(crate) mod origin_record;
 pub(crate) mod own_fields;
 pub(crate) mod password;
 pub(crate) mod privacy;
+pub(crate) mod recovery_code;
 pub(crate) mod refresh;
 pub(crate) mod roster_check;
 pub(crate) mod roster_columns;

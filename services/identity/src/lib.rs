@@ -25,6 +25,7 @@ mod consumers;
 mod dictionaries;
 mod domain;
 mod error;
+mod factor;
 mod keys;
 mod limits;
 mod login;

@@ -1,7 +1,10 @@
 //! Signing in with a password: captcha, throttle, password, session, in this order and with the same work whether the
 //! account exists or not.
 
-use qihang_kit::{auth::Caller, db};
+use qihang_kit::{
+    auth::{BY_CODE, BY_PASSWORD, Caller},
+    db,
+};
 use qihang_proto::identity::v1::IssuedSession;
 use sqlx::PgConnection;
 use time::Duration;
@@ -11,6 +14,7 @@ use crate::{
     App, captcha,
     config::CaptchaMode,
     error::Error,
+    factor::{self, Refusal},
     limits::{self, Limit},
     purpose, session,
     store::{
@@ -42,6 +46,8 @@ pub(crate) enum Who<'a> {
 pub(crate) struct Attempt<'a> {
     pub(crate) who: Who<'a>,
     pub(crate) password: &'a str,
+    /// A code of the second factor or a recovery code; empty for none.
+    pub(crate) totp_code: &'a str,
     pub(crate) captcha_id: &'a str,
     pub(crate) captcha_answer: &'a str,
 }
@@ -55,7 +61,8 @@ pub(crate) struct Subjects {
 /// Signs in.
 ///
 /// # Errors
-/// CAPTCHA_INVALID, LOGIN_THROTTLED, LOGIN_LIMITED, LOGIN_REFUSED, ACCOUNT_DISABLED; the database's.
+/// CAPTCHA_INVALID, LOGIN_THROTTLED, LOGIN_LIMITED, LOGIN_REFUSED, ACCOUNT_DISABLED, SECOND_FACTOR_NEEDED,
+/// SECOND_FACTOR_WRONG; the database's.
 pub(crate) async fn login(app: &App, attempt: Attempt<'_>, caller: &Caller) -> Result<IssuedSession, Error> {
     let subjects = Subjects {
         account: app.sealer.blind_index(purpose::LOGIN, &attempt.who.key()),
@@ -70,7 +77,7 @@ pub(crate) async fn login(app: &App, attempt: Attempt<'_>, caller: &Caller) -> R
     let hash = found.as_ref().and_then(|found| found.password_hash.as_deref());
     let right = app.passwords.verify(attempt.password, hash).await?;
     match found {
-        Some(found) if right => succeed(app, &found, &subjects, caller).await,
+        Some(found) if right => succeed(app, &found, &subjects, attempt.totp_code, caller).await,
         found => refuse(app, found.map(|found| found.id), &subjects, caller).await,
     }
 }
@@ -164,6 +171,7 @@ async fn succeed(
     app: &App,
     found: &Credentials,
     subjects: &Subjects,
+    totp_code: &str,
     caller: &Caller,
 ) -> Result<IssuedSession, Error> {
     let mut transaction = app.ctx.pool.begin().await?;
@@ -177,7 +185,19 @@ async fn succeed(
         transaction.commit().await?;
         return Err(Error::AccountDisabled);
     }
-    let issued = session::open(app, &mut transaction, found.id, caller).await?;
+    transaction.commit().await?;
+    // Only now, when the password was right, an answer may tell that there is a second factor.
+    let ways = if factor::is_enrolled(app, found.id).await? {
+        if totp_code.trim().is_empty() {
+            return Err(Refusal::CodeNeeded.into());
+        }
+        factor::prove(app, found.id, totp_code, caller).await?;
+        &[BY_PASSWORD, BY_CODE][..]
+    } else {
+        &[BY_PASSWORD]
+    };
+    let mut transaction = app.ctx.pool.begin().await?;
+    let issued = session::open(app, &mut transaction, found.id, ways, caller).await?;
     transaction.commit().await?;
     Ok(issued)
 }

@@ -16,5 +16,7 @@ pub(crate) const LOOKUP: &str = "identity.lookup";
 pub(crate) const REGISTRATION: &str = "identity.registration";
 /// Signatures of registration tickets.
 pub(crate) const TICKET: &str = "identity.registration.ticket";
+/// Recovery codes of accounts.
+pub(crate) const RECOVERY_CODE: &str = "identity.recovery_code";
 /// Refresh tokens that follow another.
 pub(crate) const REFRESH_TOKEN: &str = "identity.refresh_token";

@@ -27,6 +27,7 @@ pub(crate) mod register_employer;
 pub(crate) mod registration;
 pub(crate) mod roster;
 pub(crate) mod schools;
+pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod set_credentials;
 pub(crate) mod staff;

@@ -37,11 +37,11 @@ pub(crate) async fn issue(
     account_id: Uuid,
     caller: &Caller,
 ) -> Result<TokenPair, Error> {
-    let issued = open(app, conn, account_id, caller).await?;
+    let issued = open(app, conn, account_id, &[BY_PASSWORD], caller).await?;
     Ok(issued.tokens.unwrap_or_default())
 }
 
-/// Opens a session of an account in the caller's transaction.
+/// Opens a session of an account in the caller's transaction. `ways` are how the person was proved.
 ///
 /// # Errors
 /// ACCOUNT_DISABLED when the account may not sign in; the database's.
@@ -49,6 +49,7 @@ pub(crate) async fn open(
     app: &App,
     conn: &mut PgConnection,
     account_id: Uuid,
+    ways: &[&str],
     caller: &Caller,
 ) -> Result<IssuedSession, Error> {
     let now = db::now(conn).await?;
@@ -59,7 +60,7 @@ pub(crate) async fn open(
     if !may_sign_in(&account) {
         return Err(Error::AccountDisabled);
     }
-    let amr = [BY_PASSWORD.to_owned()];
+    let amr: Vec<String> = ways.iter().map(|way| (*way).to_owned()).collect();
     let address = caller
         .address
         .map(|address| address.to_string())
@@ -84,8 +85,40 @@ pub(crate) async fn open(
         caller,
     )
     .await?;
-    let principal = principal(&account, session.id, session.auth_time, amr.to_vec())?;
+    let principal = principal(&account, session.id, session.auth_time, amr.clone())?;
     issued(app, conn, &account, &principal, (token, ends)).await
+}
+
+/// Notes that the person of a session was proved anew and gives it new tokens. Its refresh token until now is worth
+/// nothing from here on: whoever holds a copy of it gains nothing from the proof.
+///
+/// # Errors
+/// REFRESH_INVALID when the session has ended; the database's.
+pub(crate) async fn prove(
+    app: &App,
+    conn: &mut PgConnection,
+    who: &Principal,
+    way: &str,
+) -> Result<TokenPair, Error> {
+    let (session, generation) = sessions::lock_open(conn, who.account_id, who.session_id)
+        .await?
+        .ok_or(Error::RefreshInvalid)?;
+    let account = accounts::get(conn, session.account_id)
+        .await?
+        .filter(may_sign_in)
+        .ok_or(Error::RefreshInvalid)?;
+    let now = db::now(conn).await?;
+    let mut amr = session.amr;
+    if !amr.iter().any(|known| known == way) {
+        amr.push(way.to_owned());
+    }
+    sessions::prove(conn, session.id, &amr, now).await?;
+    let token = app.ctx.ids.token(32);
+    let ends = (now + app.config.refresh_life()).min(session.expire_time);
+    sessions::insert_token(conn, session.id, generation + 1, &digest(&token), ends).await?;
+    let principal = principal(&account, session.id, now, amr)?;
+    let issued = issued(app, conn, &account, &principal, (token, ends)).await?;
+    Ok(issued.tokens.unwrap_or_default())
 }
 
 /// Exchanges a refresh token.

@@ -9,6 +9,7 @@ pub(crate) mod corrections;
 pub(crate) mod dictionaries;
 pub(crate) mod directory;
 pub(crate) mod employers;
+pub(crate) mod factors;
 pub(crate) mod history;
 pub(crate) mod history_check;
 pub(crate) mod imports;

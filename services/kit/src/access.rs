@@ -20,6 +20,7 @@ pub(crate) struct Rule {
     roles: Vec<Role>,
     anonymous: bool,
     step_up: bool,
+    without_second_factor: bool,
     /// Input message, for validation.
     pub(crate) input: MessageDescriptor,
     /// True when the client sends several messages.
@@ -45,6 +46,7 @@ static RULES: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {
                 roles: access.map(roles).unwrap_or_default(),
                 anonymous: says("anonymous"),
                 step_up: says("step_up"),
+                without_second_factor: says("without_second_factor"),
                 input: method.input(),
                 client_streaming: method.is_client_streaming(),
                 server_streaming: method.is_server_streaming(),
@@ -145,8 +147,11 @@ impl Rule {
 
     /// Whether the person was proved as the method wants it.
     fn proved(&self, principal: &Principal, now: OffsetDateTime) -> Result<(), Fault> {
+        if principal.role.is_staff() && !principal.has_second_factor() && !self.without_second_factor {
+            return Err(unenrolled());
+        }
         if self.step_up && now - principal.auth_time >= FRESH {
-            return Err(stale());
+            return Err(stale(principal));
         }
         Ok(())
     }
@@ -156,12 +161,22 @@ fn denied() -> Fault {
     Fault::permission_denied("ROLE_NOT_ALLOWED", "您的身份不能进行这项操作。")
 }
 
-/// The proof is too old.
-fn stale() -> Fault {
+fn unenrolled() -> Fault {
     Fault::permission_denied(
-        "STEP_UP_REQUIRED",
-        "此操作需要在 10 分钟内验证过身份，请退出后重新登录再试。",
+        "SECOND_FACTOR_REQUIRED",
+        "管理账号须先启用动态验证码：请在“账号安全”中绑定身份验证器并完成确认，然后继续操作。",
     )
+}
+
+/// The proof is too old. `factors` names what StepUp takes, the most usual first.
+fn stale(principal: &Principal) -> Fault {
+    let (factors, how) = if principal.has_second_factor() {
+        ("totp,recovery_code", "动态验证码")
+    } else {
+        ("password", "密码")
+    };
+    let message = format!("此操作需要重新验证身份：请输入{how}完成验证后重试，验证后 10 分钟内有效。");
+    Fault::permission_denied("STEP_UP_REQUIRED", message).with("factors", factors)
 }
 
 #[cfg(test)]
@@ -171,6 +186,8 @@ mod tests {
 
     const RESET: &str = "/qihang.identity.v1.StaffService/ResetStaff";
     const NOW: OffsetDateTime = time::macros::datetime!(2027-03-01 08:00 UTC);
+    const ENROL: &str = "/qihang.identity.v1.AccountService/EnrolTotp";
+    const SEND: &str = "/qihang.contracts.v1.SigningService/SendOffer";
     const JWKS: &str = "/qihang.identity.v1.DirectoryService/GetJwks";
     const FIND: &str = "/qihang.identity.v1.DirectoryService/FindStudent";
     const UPLOAD: &str = "/qihang.documents.v1.FileService/CreateUpload";
@@ -195,6 +212,7 @@ mod tests {
             roles: vec![Role::Service, Role::School],
             anonymous: false,
             step_up: false,
+            without_second_factor: false,
             input: rule(FIND).unwrap().input.clone(),
             client_streaming: false,
             server_streaming: false,
@@ -235,13 +253,48 @@ mod tests {
         assert!(check(&staff, FRESH - Duration::SECOND).is_ok());
         let refused = check(&staff, FRESH).unwrap_err();
         assert_eq!(refused.reason(), "STEP_UP_REQUIRED");
-        assert!(refused.message().contains("重新登录"));
+        assert!(refused.message().contains("重新验证身份") && refused.message().contains("动态验证码"));
+        let by_password = Principal {
+            auth_time: NOW - FRESH,
+            ..testing::employer(uuid::Uuid::nil())
+        };
+        let send = super::rule(SEND).unwrap();
+        let refused = send.check(Some(&by_password), Some(GATEWAY), NOW).unwrap_err();
+        assert_eq!(refused.reason(), "STEP_UP_REQUIRED");
+        assert!(refused.message().contains("输入密码"));
         let student = testing::student("4123010213", uuid::Uuid::nil());
         assert_eq!(
             check(&student, FRESH).unwrap_err().reason(),
             "ROLE_NOT_ALLOWED",
             "the role comes first"
         );
+    }
+
+    #[test]
+    fn staff_without_a_second_factor_can_only_enrol() {
+        let plain = |principal: Principal| Principal {
+            amr: vec!["pwd".to_owned()],
+            auth_time: NOW,
+            ..principal
+        };
+        let check =
+            |path, principal: &Principal| rule(path).unwrap().check(Some(principal), Some(GATEWAY), NOW);
+        for staff in [
+            testing::department_staff("4123010213", "外语系"),
+            testing::school_staff("4123010213"),
+            testing::province_staff(),
+        ] {
+            assert!(check(UPLOAD, &staff).is_ok());
+            let refused = check(UPLOAD, &plain(staff.clone())).unwrap_err();
+            assert_eq!(refused.reason(), "SECOND_FACTOR_REQUIRED");
+            assert!(check(ENROL, &plain(staff)).is_ok());
+        }
+        for other in [
+            testing::student("4123010213", uuid::Uuid::nil()),
+            testing::employer(uuid::Uuid::nil()),
+        ] {
+            assert!(check(UPLOAD, &plain(other)).is_ok(), "only staff must have one");
+        }
     }
 
     #[test]

@@ -59,10 +59,18 @@ impl Role {
             Self::Service => "SERVICE",
         }
     }
+
+    /// True for staff of a department, a school or the province.
+    #[must_use]
+    pub fn is_staff(self) -> bool {
+        matches!(self, Self::Department | Self::School | Self::Province)
+    }
 }
 
 /// By password, in `amr` (RFC 8176).
 pub const BY_PASSWORD: &str = "pwd";
+/// By a one-time code, in `amr` (RFC 8176): the second factor.
+pub const BY_CODE: &str = "otp";
 
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,11 +95,17 @@ pub struct Principal {
     pub name: String,
     /// When the person proved who they are.
     pub auth_time: OffsetDateTime,
-    /// How: `pwd` (RFC 8176).
+    /// How: `pwd`, `otp`, … (RFC 8176).
     pub amr: Vec<String>,
 }
 
 impl Principal {
+    /// True when the session was opened, or since then proved, with a one-time code.
+    #[must_use]
+    pub fn has_second_factor(&self) -> bool {
+        self.amr.iter().any(|way| way == BY_CODE)
+    }
+
     /// Another service of the suite.
     #[must_use]
     pub fn service(name: &str, now: OffsetDateTime) -> Self {

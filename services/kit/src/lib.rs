@@ -33,6 +33,7 @@ pub mod tasks;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod totp;
 pub mod validate;
 pub mod validators;
 

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    auth::{BY_PASSWORD, Principal, Role},
+    auth::{BY_CODE, BY_PASSWORD, Principal, Role},
     clock::Clock,
     ids::Ids,
 };
@@ -73,6 +73,7 @@ pub fn school_staff(school_code: &str) -> Principal {
     Principal {
         school_code: Some(school_code.to_owned()),
         name: "校**".to_owned(),
+        amr: with_code(),
         ..principal(Role::School)
     }
 }
@@ -84,6 +85,7 @@ pub fn department_staff(school_code: &str, department: &str) -> Principal {
         school_code: Some(school_code.to_owned()),
         department: Some(department.to_owned()),
         name: "院**".to_owned(),
+        amr: with_code(),
         ..principal(Role::Department)
     }
 }
@@ -93,8 +95,14 @@ pub fn department_staff(school_code: &str, department: &str) -> Principal {
 pub fn province_staff() -> Principal {
     Principal {
         name: "省**".to_owned(),
+        amr: with_code(),
         ..principal(Role::Province)
     }
+}
+
+/// Staff do nothing without a second factor.
+fn with_code() -> Vec<String> {
+    vec![BY_PASSWORD.to_owned(), BY_CODE.to_owned()]
 }
 
 fn principal(role: Role) -> Principal {

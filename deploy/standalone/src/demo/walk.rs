@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     api::{Api, Problem, text},
+    factor,
     papers::{PAPER, profile, terms},
     people::{self, Student},
     roster::{self, COHORT},
@@ -28,6 +29,8 @@ pub struct Plan {
     pub login: String,
     /// Its password.
     pub password: String,
+    /// Secret of its one-time codes, in base32.
+    pub totp: String,
     /// Number of the run: another one has other people.
     pub run: u32,
     /// Code of the school.
@@ -92,7 +95,7 @@ pub async fn walk(base: &str, plan: &Plan, report: impl FnMut(Step)) -> anyhow::
         begun: Instant::now(),
     };
     let province = walk.province().await?;
-    let school = walk.school(&province).await?;
+    let (school, school_totp) = walk.school(&province).await?;
     walk.roster(&school).await?;
     let person = people::student(plan.run, 0);
     let student = walk.register(&person).await?;
@@ -112,7 +115,7 @@ pub async fn walk(base: &str, plan: &Plan, report: impl FnMut(Step)) -> anyhow::
         employer,
         school,
         province,
-        logins: logins(plan, &person),
+        logins: logins(plan, &person, &school_totp),
         person,
         agreement,
         serial,
@@ -121,16 +124,23 @@ pub async fn walk(base: &str, plan: &Plan, report: impl FnMut(Step)) -> anyhow::
     })
 }
 
-fn logins(plan: &Plan, person: &Student) -> Vec<(&'static str, String)> {
+fn logins(plan: &Plan, person: &Student, school_totp: &str) -> Vec<(&'static str, String)> {
     vec![
-        ("省就业中心", format!("{} / {}", plan.login, plan.password)),
-        ("学校就业办", format!("{} / {PASSWORD}", school_login(plan))),
+        ("省就业中心", staff_login(&plan.login, &plan.password, &plan.totp)),
+        (
+            "学校就业办",
+            staff_login(&school_login(plan), PASSWORD, school_totp),
+        ),
         ("用人单位", format!("{} / {PASSWORD}", employer_email(plan))),
         (
             "学生",
             format!("{} {} / {PASSWORD}", plan.school_code, person.number),
         ),
     ]
+}
+
+fn staff_login(login: &str, password: &str, secret: &str) -> String {
+    format!("{login} / {password}\n      {}", factor::shown(login, secret))
 }
 
 fn school_login(plan: &Plan) -> String {
@@ -152,16 +162,13 @@ impl<R: FnMut(Step)> Walk<'_, R> {
     }
 
     async fn province(&mut self) -> anyhow::Result<Api> {
-        let login = json!({ "login": self.plan.login, "password": self.plan.password });
-        let reply = self
-            .nobody
-            .post("/v1/sessions:loginStaff", self.nobody.with_captcha(login).await?)
-            .await?;
+        let plan = self.plan;
+        let (reply, api) = factor::sign_in(&self.nobody, &plan.login, &plan.password, &plan.totp).await?;
         self.done("省就业中心登录", text(&reply, "/account/name"));
-        self.nobody.signed_in(&reply)
+        Ok(api)
     }
 
-    async fn school(&mut self, province: &Api) -> anyhow::Result<Api> {
+    async fn school(&mut self, province: &Api) -> anyhow::Result<(Api, String)> {
         let wanted = json!({
             "role": "ROLE_SCHOOL", "login": school_login(self.plan), "name": "就业办", "schoolCode": self.plan.school_code,
         });
@@ -175,7 +182,9 @@ impl<R: FnMut(Step)> Walk<'_, R> {
             )
             .await?;
         self.done("建立并激活学校账号", text(&reply, "/account/schoolName"));
-        self.nobody.signed_in(&reply)
+        let enrolled = factor::enrol(&self.nobody.signed_in(&reply)?).await?;
+        self.done("学校账号绑定动态验证码", "");
+        Ok(enrolled)
     }
 
     async fn roster(&mut self, school: &Api) -> anyhow::Result<()> {

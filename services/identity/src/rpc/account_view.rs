@@ -45,6 +45,8 @@ pub(crate) fn account(row: &AccountRow, sealer: &Sealer) -> Result<Account, Erro
         update_time: Some(timestamp(row.update_time)),
         last_login_time: row.last_login_time.map(timestamp),
         etag: etag::of(row.version),
+        totp_enrolled: row.totp_enrolled,
+        recovery_codes_left: u32::try_from(row.recovery_codes_left).unwrap_or_default(),
     })
 }
 

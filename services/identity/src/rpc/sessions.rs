@@ -120,6 +120,7 @@ impl session_service_server::SessionService for SessionService {
                 student_number: &request.student_number,
             },
             password: &request.password,
+            totp_code: "",
             captcha_id: &request.captcha_id,
             captcha_answer: &request.captcha_answer,
         };
@@ -136,6 +137,7 @@ impl session_service_server::SessionService for SessionService {
                 login: &request.login,
             },
             password: &request.password,
+            totp_code: &request.totp_code,
             captcha_id: &request.captcha_id,
             captcha_answer: &request.captcha_answer,
         };
@@ -152,6 +154,7 @@ impl session_service_server::SessionService for SessionService {
                 login: &request.login,
             },
             password: &request.password,
+            totp_code: &request.totp_code,
             captcha_id: &request.captcha_id,
             captcha_answer: &request.captcha_answer,
         };

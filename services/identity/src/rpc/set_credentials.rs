@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use qihang_kit::{
-    auth::{Caller, Role},
+    auth::{BY_PASSWORD, Caller, Role},
     db, idempotency,
     status::Fault,
     validators,
@@ -98,7 +98,7 @@ pub(crate) async fn set(
             id
         }
     };
-    let issued = session::open(app, &mut transaction, account_id, caller).await?;
+    let issued = session::open(app, &mut transaction, account_id, &[BY_PASSWORD], caller).await?;
     transaction.commit().await?;
     app.ctx.outbox.wake();
     Ok(issued)

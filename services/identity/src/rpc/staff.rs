@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use qihang_kit::{
-    auth::{self, Caller, Principal, Role},
+    auth::{self, BY_PASSWORD, Caller, Principal, Role},
     db, etag, idempotency, page,
 };
 use qihang_proto::identity::v1::{
@@ -28,6 +28,7 @@ use crate::{
     store::{
         accounts::{self, NewAccount},
         audit::{self, Event},
+        factors,
         sessions::{self, EndReason},
         staff::{self as store, Filter, StaffRow},
     },
@@ -153,6 +154,11 @@ impl StaffService {
         let id = store::activate(&mut transaction, &token, &hash).await?;
         // A reset account: whoever had a session with the old password has none with the new.
         sessions::end_all(&mut transaction, id, None, EndReason::Reset).await?;
+        // Its second factor goes with the old password and not before: until then neither is enough alone.
+        if factors::remove(&mut transaction, id).await? {
+            let event = Event::of("factor.clear", id);
+            audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
+        }
         audit::write(
             &mut transaction,
             app.ctx.ids.new_id(),
@@ -160,7 +166,7 @@ impl StaffService {
             caller,
         )
         .await?;
-        let issued = session::open(app, &mut transaction, id, caller).await?;
+        let issued = session::open(app, &mut transaction, id, &[BY_PASSWORD], caller).await?;
         transaction.commit().await?;
         Ok(issued)
     }

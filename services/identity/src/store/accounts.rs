@@ -67,6 +67,9 @@ pub(crate) struct AccountRow {
     pub(crate) create_time: OffsetDateTime,
     pub(crate) update_time: OffsetDateTime,
     pub(crate) last_login_time: Option<OffsetDateTime>,
+    /// True when it has a second factor.
+    pub(crate) totp_enrolled: bool,
+    pub(crate) recovery_codes_left: i64,
     pub(crate) version: i32,
 }
 
@@ -164,6 +167,10 @@ pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Optio
                coalesce(s.name, a.name) AS "name!", a.mobile_sealed, a.email_sealed,
                coalesce(a.school_code, s.school_code) AS school_code, c.name AS "school_name?",
                coalesce(a.department, s.department) AS department, a.create_time, a.update_time, a.last_login_time,
+               EXISTS (
+                   SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
+               ) AS "totp_enrolled!",
+               (SELECT count(*) FROM identity.recovery_codes r WHERE r.account_id = a.id) AS "recovery_codes_left!",
                a.version
         FROM identity.accounts a
         LEFT JOIN identity.students s ON s.id = a.student_id

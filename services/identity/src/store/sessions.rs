@@ -48,6 +48,8 @@ pub(crate) enum EndReason {
     Password,
     /// The account got a new activation.
     Reset,
+    /// The second factor was set elsewhere, or taken away.
+    Factor,
 }
 
 impl EndReason {
@@ -59,6 +61,7 @@ impl EndReason {
             Self::Disabled => "DISABLED",
             Self::Password => "PASSWORD",
             Self::Reset => "RESET",
+            Self::Factor => "FACTOR",
         }
     }
 }
@@ -166,6 +169,88 @@ pub(crate) async fn present(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx:
         successor_used: row.successor_used,
     };
     Ok((presented, row.generation))
+}
+
+/// Locks an account's session that still counts, with the generation of its newest token.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn lock_open(
+    conn: &mut PgConnection,
+    account_id: Uuid,
+    id: Uuid,
+) -> sqlx::Result<Option<(SessionRow, i32)>> {
+    let now = db::now(conn).await?;
+    let session = sqlx::query_as!(
+        SessionRow,
+        r#"
+        SELECT id, account_id, client, address, amr, auth_time, refresh_time, expire_time, create_time
+        FROM identity.sessions
+        WHERE id = $2 AND account_id = $1 AND end_time IS NULL AND expire_time > $3
+        FOR UPDATE
+        "#,
+        account_id,
+        id,
+        now,
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(session) = session else {
+        return Ok(None);
+    };
+    let newest = sqlx::query_scalar!(
+        r#"SELECT coalesce(max(generation), 0) AS "newest!" FROM identity.refresh_tokens WHERE session_id = $1"#,
+        id,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Some((session, newest)))
+}
+
+/// Notes a proof of the person, and that the tokens until now do not count any more. The session must be locked.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn prove(
+    conn: &mut PgConnection,
+    id: Uuid,
+    amr: &[String],
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE identity.sessions SET amr = $2, auth_time = $3, refresh_time = $3 WHERE id = $1",
+        id,
+        amr,
+        now,
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        r#"
+        UPDATE identity.refresh_tokens SET use_time = $2, use_request_id = 'proof'
+        WHERE session_id = $1 AND use_time IS NULL
+        "#,
+        id,
+        now,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Takes a way of proof out of an account's open sessions.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn forget_way(conn: &mut PgConnection, account_id: Uuid, way: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE identity.sessions SET amr = array_remove(amr, $2) WHERE account_id = $1 AND end_time IS NULL",
+        account_id,
+        way,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 /// Marks a token as used. The session must be locked.

@@ -271,3 +271,13 @@ pub(crate) async fn has_administrator(conn: &mut PgConnection) -> sqlx::Result<b
     .fetch_one(conn)
     .await
 }
+
+/// The account of a login name.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn find_login(conn: &mut PgConnection, login: &str) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar!("SELECT id FROM identity.accounts WHERE login = $1", login)
+        .fetch_optional(conn)
+        .await
+}

@@ -152,11 +152,21 @@ impl Door<'_> {
     }
 
     pub(crate) async fn login_staff(&self, login: &str, password: &str) -> Result<IssuedSession, Status> {
+        self.login_with_code(login, password, "").await
+    }
+
+    pub(crate) async fn login_with_code(
+        &self,
+        login: &str,
+        password: &str,
+        totp_code: &str,
+    ) -> Result<IssuedSession, Status> {
         let (captcha_id, captcha_answer) = self.captcha().await;
         let (login, password) = (login.to_owned(), password.to_owned());
         let request = LoginStaffRequest {
             login,
             password,
+            totp_code: totp_code.to_owned(),
             captcha_id,
             captcha_answer,
         };
@@ -192,6 +202,14 @@ impl Door<'_> {
             .into_inner();
         let keys = FixedKeys(serde_json::from_str(&jwks.jwks_json).unwrap());
         Verifier::new(keys, self.identity.auth(), self.identity.ctx.clock.clone())
+    }
+}
+
+/// The same person with a second factor, which staff need for everything but enrolling one.
+pub(crate) fn with_code(principal: Principal) -> Principal {
+    Principal {
+        amr: vec!["pwd".to_owned(), "otp".to_owned()],
+        ..principal
     }
 }
 

@@ -375,7 +375,7 @@ async fn a_disabled_account_can_neither_sign_in_nor_stay_in() {
 }
 
 /// Registers an employer with its first administrator.
-async fn register_employer(door: &Door<'_>) {
+pub(crate) async fn register_employer(door: &Door<'_>) {
     let (captcha_id, captcha_answer) = door.captcha().await;
     let head = |last| format!("91230100MA12345{last}");
     let credit_code = (0..10)
@@ -411,6 +411,7 @@ async fn members_of_an_employer_sign_in_by_mobile_or_email_until_they_are_remove
             password,
             captcha_id,
             captcha_answer,
+            totp_code: String::new(),
         };
         door.sessions()
             .login_employer(request)

@@ -10,7 +10,7 @@ use time::Duration;
 use tonic::{Code, Response, Status};
 
 use crate::{
-    people::{SCHOOL, door, refresh_token},
+    people::{SCHOOL, door, refresh_token, with_code},
     roster_support::{Way, reason},
     support,
 };
@@ -28,7 +28,7 @@ async fn identity() -> TestService {
 
 async fn root(identity: &TestService) -> Principal {
     let door = door(identity);
-    door.bearer(&door.login_staff("ROOT", FIRST).await.unwrap()).await
+    with_code(door.bearer(&door.login_staff("ROOT", FIRST).await.unwrap()).await)
 }
 
 fn client(identity: &TestService, principal: &Principal) -> StaffServiceClient<Way> {
@@ -88,7 +88,8 @@ async fn active(
     let session = activate(identity, &created.activation_token, PASSWORD)
         .await
         .unwrap();
-    (created.staff.unwrap().id, door(identity).bearer(&session).await)
+    let bearer = door(identity).bearer(&session).await;
+    (created.staff.unwrap().id, with_code(bearer))
 }
 
 fn disable(id: &str) -> DisableStaffRequest {
