@@ -180,6 +180,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
         "employers",
         "files",
         "clauseTemplates",
+        "members",
         "reviews",
         "roster/imports",
         "roster/operations",
@@ -229,6 +230,8 @@ async fn made(add: &mut impl FnMut(&str, String, &[&'static str]), outcome: &Out
         .await
         .unwrap();
     add("clauseTemplates", text(&clause, "/id"), &[side.employer]);
+    let members = outcome.employer.get("/v1/members").await.unwrap();
+    add("members", text(&members, "/members/0/id"), &[side.employer]);
 }
 
 /// Names the records of one side and who may see them.

@@ -99,6 +99,9 @@ pub(crate) async fn apply(
     with: With,
 ) -> Result<(), Error> {
     let now = db::now(&mut *conn).await?;
+    if let Some(principal) = by.principal {
+        scope::may(principal, command)?;
+    }
     let decision = agreement::decide(&record.rules, command, by.actor()?, now)?;
     let from = record.rules.state;
     let signature = decision.signs;

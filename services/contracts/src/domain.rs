@@ -1,6 +1,7 @@
 //! The rules, pure: no database, no gRPC, no clock.
 
 pub mod agreement;
+pub mod bulk;
 pub mod changes;
 pub mod guide;
 pub mod queue;

@@ -48,9 +48,6 @@ pub enum Error {
     /// The employer is not admitted.
     #[error("employer is not approved")]
     EmployerNotApproved,
-    /// The member of the employer may not bind it.
-    #[error("member may not sign")]
-    MemberMayNotSign,
     /// A code that no dictionary has.
     #[error("unknown code in {0}")]
     UnknownCode(&'static str, &'static str),
@@ -152,10 +149,6 @@ impl From<Error> for Fault {
                 "EMPLOYER_NOT_APPROVED",
                 "单位尚未通过入驻审核或已停用，不能发出签约邀请",
             ),
-            Error::MemberMayNotSign => Self::permission_denied(
-                "MEMBER_MAY_NOT_SIGN",
-                "您没有代表单位签约的权限，请联系本单位管理员",
-            ),
             Error::UnknownCode(field, label) => {
                 Self::invalid(field, "CODE_UNKNOWN", format!("{label}不在代码表中，请重新选择"))
             }
@@ -234,6 +227,7 @@ fn refused(refusal: &Refusal) -> Fault {
         Refusal::RevisionChanged { current } => {
             Fault::aborted(reason, message).with("revision", current.to_string())
         }
+        Refusal::MayNotSign => Fault::permission_denied(reason, message),
         Refusal::NotYourLevel | Refusal::NotYourTurn => Fault::precondition(reason, message),
         _ => match refusal.field() {
             Some(field) => Fault::invalid(field, reason, message),

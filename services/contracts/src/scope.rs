@@ -6,7 +6,10 @@ use qihang_kit::{
 };
 use uuid::Uuid;
 
-use crate::domain::agreement::{Actor, Level, Party};
+use crate::domain::{
+    agreement::{Actor, Command, Level, Party},
+    refusal::Refusal,
+};
 
 /// The filters of a caller; those that are none do not count.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +66,29 @@ pub(crate) fn actor(principal: &Principal) -> Result<Actor, Fault> {
             account: principal.account_id,
         }),
         Role::Province | Role::Service => Err(denied()),
+    }
+}
+
+/// Whether the caller may bind the party that they act for: of an employer's members only some do.
+///
+/// # Errors
+/// `MayNotSign`.
+pub(crate) fn may_sign(principal: &Principal) -> Result<(), Refusal> {
+    let signs = matches!(principal.employer_role.as_deref(), Some("ADMIN" | "SIGNER"));
+    if principal.role == Role::Employer && !signs {
+        return Err(Refusal::MayNotSign);
+    }
+    Ok(())
+}
+
+/// Whether the caller may give this command at all: all but drafting binds.
+///
+/// # Errors
+/// `MayNotSign`.
+pub(crate) fn may(principal: &Principal, command: Command) -> Result<(), Refusal> {
+    match command {
+        Command::Update => Ok(()),
+        _ => may_sign(principal),
     }
 }
 

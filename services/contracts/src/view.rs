@@ -175,12 +175,14 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
     };
     let mut actions: Vec<Action> = commands
         .iter()
-        .map(
-            |command| match agreement::decide(rules, *command, actor, around.now) {
+        .map(|command| {
+            match scope::may(viewer, *command)
+                .and_then(|()| agreement::decide(rules, *command, actor, around.now))
+            {
                 Ok(_) => action(command.name(), None),
                 Err(refusal) => action(command.name(), Some((refusal.reason(), refusal.message()))),
-            },
-        )
+            }
+        })
         .collect();
     if viewer.role == Role::Employer && reofferable(rules.state) {
         actions.push(action("reoffer", None));

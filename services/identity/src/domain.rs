@@ -7,6 +7,7 @@ pub(crate) mod dictionary;
 pub(crate) mod employer;
 pub(crate) mod employer_profile;
 pub(crate) mod locked_fields;
+pub(crate) mod member;
 pub(crate) mod origin;
 pub(crate) mod origin_record;
 pub(crate) mod own_fields;

@@ -3,7 +3,7 @@
 use qihang_kit::{crypto::CryptoError, db::Stale, etag, status::Fault};
 use tonic::Status;
 
-use crate::domain::{calendar::Closed, password::Weakness, staff, throttle::TooEarly};
+use crate::domain::{calendar::Closed, member, password::Weakness, staff, throttle::TooEarly};
 
 /// An error of identity.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +105,7 @@ pub(crate) enum Missing {
     Case,
     Session,
     Account,
+    Member,
 }
 
 /// What a student may know of a registration that did not match.
@@ -125,6 +126,7 @@ impl std::fmt::Display for Missing {
             Self::Case => "registration case",
             Self::Session => "session",
             Self::Account => "account",
+            Self::Member => "member",
         })
     }
 }
@@ -138,6 +140,12 @@ impl From<Closed> for Error {
 impl From<staff::Refusal> for Error {
     fn from(refusal: staff::Refusal) -> Self {
         Self::Staff(refusal)
+    }
+}
+
+impl From<member::Refusal> for Error {
+    fn from(refusal: member::Refusal) -> Self {
+        Self::Fault(refusal.into())
     }
 }
 
@@ -356,5 +364,6 @@ fn not_found(missing: Missing) -> Fault {
         Missing::Case => Fault::not_found("CASE_NOT_FOUND", "没有找到该编号的记录，请核对编号"),
         Missing::Session => Fault::not_found("SESSION_NOT_FOUND", "该登录已不存在，请刷新列表"),
         Missing::Account => Fault::not_found("ACCOUNT_NOT_FOUND", "没有找到该账号"),
+        Missing::Member => Fault::not_found("MEMBER_NOT_FOUND", "没有找到该成员，或不属于您的单位"),
     }
 }

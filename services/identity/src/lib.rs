@@ -8,11 +8,12 @@ use qihang_proto::identity::v1::{
     account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
     calendar_service_server::CalendarServiceServer, captcha_service_server::CaptchaServiceServer,
     correction_service_server::CorrectionServiceServer, directory_service_server::DirectoryServiceServer,
-    employer_service_server::EmployerServiceServer, operations_service_server::OperationsServiceServer,
-    origin_service_server::OriginServiceServer, profile_service_server::ProfileServiceServer,
-    reference_service_server::ReferenceServiceServer, registration_service_server::RegistrationServiceServer,
-    roster_service_server::RosterServiceServer, school_service_server::SchoolServiceServer,
-    session_service_server::SessionServiceServer, staff_service_server::StaffServiceServer,
+    employer_service_server::EmployerServiceServer, member_service_server::MemberServiceServer,
+    operations_service_server::OperationsServiceServer, origin_service_server::OriginServiceServer,
+    profile_service_server::ProfileServiceServer, reference_service_server::ReferenceServiceServer,
+    registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
+    school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
+    staff_service_server::StaffServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
@@ -116,6 +117,7 @@ fn routes(app: &Arc<App>) -> Routes {
         .add_service(EmployerServiceServer::new(rpc::employers::EmployerService::new(
             app(),
         )))
+        .add_service(MemberServiceServer::new(rpc::members::MemberService(app())))
         .add_service(OperationsServiceServer::new(rpc::operations::OperationsService(
             app(),
         )))

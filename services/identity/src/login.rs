@@ -16,7 +16,9 @@ use crate::{
     error::Error,
     factor::{self, Refusal},
     limits::{self, Limit},
-    purpose, session,
+    purpose,
+    rpc::join_employer,
+    session,
     store::{
         self,
         accounts::{self, Credentials},
@@ -183,7 +185,10 @@ async fn succeed(
         };
         audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
         transaction.commit().await?;
-        return Err(Error::AccountDisabled);
+        return Err(match found.state.as_str() {
+            "REQUESTED" => join_employer::pending().into(),
+            _ => Error::AccountDisabled,
+        });
     }
     transaction.commit().await?;
     // Only now, when the password was right, an answer may tell that there is a second factor.

@@ -4,7 +4,7 @@ use qihang_kit::status::Fault;
 
 use crate::domain::{
     calendar::{self, Closed},
-    correction, correction_fields, employer, locked_fields,
+    correction, correction_fields, employer, locked_fields, member,
     origin::{self, IssueProblem, Part},
     own_fields::FieldFault,
 };
@@ -157,6 +157,33 @@ impl From<employer::Refusal> for Fault {
                 Self::precondition("SECOND_PERSON_NEEDED", "恢复须由两人办理，请由另一位工作人员确认")
             }
             Refusal::NotYet => Self::precondition("NOT_YET", "认证尚未到期"),
+        }
+    }
+}
+
+impl From<member::Refusal> for Fault {
+    fn from(refusal: member::Refusal) -> Self {
+        use member::Refusal;
+        match refusal {
+            Refusal::InvalidTransition { from, event } => {
+                let message = format!("成员当前为“{}”，不能进行此操作，请刷新页面后查看", from.title());
+                Self::precondition("INVALID_TRANSITION", message)
+                    .with("from", from.as_str())
+                    .with("event", event)
+            }
+            Refusal::AdministratorOnly => Self::permission_denied(
+                "ADMINISTRATOR_ONLY",
+                "只有单位管理员可以管理成员，请联系本单位管理员",
+            ),
+            Refusal::NotProvincesYet => Self::precondition(
+                "NOT_YET",
+                "加入申请由单位管理员处理，超过 7 天未处理的才由省就业中心办理",
+            ),
+            Refusal::NotYours => Self::permission_denied("NOT_YOUR_STEP", "此操作不属于您的角色"),
+            Refusal::LastAdministrator => Self::precondition(
+                "LAST_ADMINISTRATOR",
+                "这是本单位最后一位管理员，不能移除或改为其他角色；请先指定另一位管理员",
+            ),
         }
     }
 }

@@ -48,6 +48,8 @@ pub enum Refusal {
     CancelOpen,
     /// There is no open wish to cancel.
     CancelNone,
+    /// The member of the employer may not bind it.
+    MayNotSign,
     /// The calendar has another time for it.
     WindowClosed(Window),
     /// The deadline may only grow.
@@ -95,6 +97,7 @@ impl Refusal {
             Self::ClaimedByOther => "CLAIMED_BY_OTHER",
             Self::NotYourLevel => "NOT_YOUR_LEVEL",
             Self::NotYourTurn => "NOT_YOUR_TURN",
+            Self::MayNotSign => "MEMBER_MAY_NOT_SIGN",
             Self::CancelOpen => "CANCEL_OPEN",
             Self::CancelNone => "CANCEL_NONE",
             Self::WindowClosed(_) => "WINDOW_CLOSED",
@@ -135,6 +138,7 @@ impl Refusal {
             Self::ClaimedByOther => "另一位老师正在审核这份协议，请十分钟后再试".to_owned(),
             Self::NotYourLevel => "现在不由您这一级审核，请等待另一级处理".to_owned(),
             Self::NotYourTurn => "这一步应由对方操作".to_owned(),
+            Self::MayNotSign => "您没有代表单位签约的权限，请联系本单位管理员".to_owned(),
             Self::CancelOpen => "已有一项撤销申请等待处理".to_owned(),
             Self::CancelNone => "没有等待处理的撤销申请，可能已超过 72 小时失效".to_owned(),
             Self::WindowClosed(window) => window.message(),

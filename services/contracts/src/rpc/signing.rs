@@ -1,5 +1,6 @@
 //! `SigningService`: each call is a line here and a step in one of the files beside.
 
+mod bulk;
 mod command;
 mod look;
 mod offer;
@@ -28,6 +29,10 @@ type Pieces = futures::stream::BoxStream<'static, Result<HttpBody, Status>>;
 impl signing_service_server::SigningService for Signing {
     async fn create_offer(&self, request: Request<CreateOfferRequest>) -> Answer<Agreement> {
         offer::create(&self.0, &request).await
+    }
+
+    async fn bulk_offer(&self, request: Request<BulkOfferRequest>) -> Answer<BulkOfferResponse> {
+        Ok(Response::new(bulk::offer(&self.0, &request).await?))
     }
 
     async fn update_offer(&self, request: Request<UpdateOfferRequest>) -> Answer<Agreement> {

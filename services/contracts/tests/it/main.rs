@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod amendments;
+mod bulk;
 mod chains;
 mod clauses;
 mod guides;

@@ -2,6 +2,7 @@
 
 use qihang_kit::{auth::Role, crypto::Sealer, etag, validators};
 use qihang_proto::identity::v1::{Account, account};
+use uuid::Uuid;
 
 use crate::{
     domain::staff::State,
@@ -15,8 +16,8 @@ use crate::{
 /// # Errors
 /// INTERNAL when a contact does not open.
 pub(crate) fn account(row: &AccountRow, sealer: &Sealer) -> Result<Account, Error> {
-    let mobile = contact(row, "mobile", row.mobile_sealed.as_deref(), sealer)?;
-    let email = contact(row, "email", row.email_sealed.as_deref(), sealer)?;
+    let mobile = contact(row.id, "mobile", row.mobile_sealed.as_deref(), sealer)?;
+    let email = contact(row.id, "email", row.email_sealed.as_deref(), sealer)?;
     Ok(Account {
         id: row.id.to_string(),
         role: role(&row.role).into(),
@@ -55,7 +56,7 @@ pub(crate) fn account(row: &AccountRow, sealer: &Sealer) -> Result<Account, Erro
 /// # Errors
 /// INTERNAL when it does not open.
 pub(crate) fn contact(
-    row: &AccountRow,
+    id: Uuid,
     column: &str,
     sealed: Option<&[u8]>,
     sealer: &Sealer,
@@ -63,7 +64,7 @@ pub(crate) fn contact(
     let Some(sealed) = sealed else {
         return Ok(String::new());
     };
-    let plain = sealer.open(sealed, &accounts::tie(column, row.id))?;
+    let plain = sealer.open(sealed, &accounts::tie(column, id))?;
     String::from_utf8(plain).map_err(|_| Error::Inconsistent("accounts contact"))
 }
 

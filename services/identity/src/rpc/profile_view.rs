@@ -36,7 +36,7 @@ impl Contacts {
     /// INTERNAL when one does not open.
     pub(crate) fn open(account: &AccountRow, sealer: &Sealer) -> Result<Self, Error> {
         let open = |column, sealed: &Option<Vec<u8>>| {
-            account_view::contact(account, column, sealed.as_deref(), sealer)
+            account_view::contact(account.id, column, sealed.as_deref(), sealer)
         };
         Ok(Self {
             mobile: open("mobile", &account.mobile_sealed)?,

@@ -20,7 +20,7 @@ use crate::{
     App, captcha,
     domain::{
         employer::{Actor, Part, State},
-        password,
+        member, password,
     },
     error::Error,
     rpc::{
@@ -33,6 +33,7 @@ use crate::{
         accounts::NewAccount,
         employers::NewEmployer,
         history::{Author, Step, micros},
+        members::NewMember,
     },
 };
 
@@ -149,7 +150,14 @@ async fn create(
         ..NewAccount::default()
     };
     store::accounts::insert(conn, &account, &app.sealer).await?;
-    store::employers::insert_member(conn, employer_id, account_id, "ADMIN", now).await?;
+    let member = NewMember {
+        employer_id,
+        account_id,
+        role: member::Role::Admin,
+        state: member::State::Active,
+        message: "",
+    };
+    store::members::insert(conn, &member, 1, now).await?;
     let author = Author {
         account: Some(account_id),
         name: validators::mask_name(applicant.contact_name),
@@ -210,7 +218,7 @@ fn taken(error: sqlx::Error) -> Fault {
     match db::constraint(&error) {
         Some("employers_credit_code") => Fault::already_exists(
             "CREDIT_CODE_TAKEN",
-            "该统一社会信用代码已注册。如果您是该单位的经办人，请联系省就业中心",
+            "该统一社会信用代码已注册。如果您是该单位的经办人，请使用“申请加入”，由本单位管理员审核",
         ),
         _ => Fault::database(error),
     }

@@ -221,11 +221,12 @@ pub(crate) async fn find_member(
     sqlx::query_as!(
         Credentials,
         r#"
-        SELECT a.id, CASE WHEN m.state = 'ACTIVE' THEN a.state ELSE 'DISABLED' END AS "state!", a.password_hash
+        SELECT a.id, CASE m.state WHEN 'ACTIVE' THEN a.state WHEN 'REQUESTED' THEN m.state ELSE 'DISABLED' END AS "state!",
+               a.password_hash
         FROM identity.accounts a
         JOIN identity.employer_members m ON m.account_id = a.id
         WHERE a.role = 'EMPLOYER' AND (a.mobile_blind = $1 OR a.email_blind = $2)
-        ORDER BY a.mobile_blind = $1 DESC NULLS LAST
+        ORDER BY a.state <> 'DISABLED' DESC, a.mobile_blind = $1 DESC NULLS LAST, a.id DESC
         LIMIT 1
         "#,
         mobile_blind,

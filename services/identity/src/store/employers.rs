@@ -1,4 +1,4 @@
-//! Employers and their members.
+//! Employers.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -98,32 +98,6 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewEmployer<'_>) -> sq
         new.contact_phone,
         new.contact_email,
         new.now,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Adds a member.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn insert_member(
-    conn: &mut PgConnection,
-    employer_id: Uuid,
-    account_id: Uuid,
-    role: &str,
-    now: OffsetDateTime,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        INSERT INTO identity.employer_members (account_id, employer_id, role, create_time, update_time)
-        VALUES ($1, $2, $3, $4, $4)
-        "#,
-        account_id,
-        employer_id,
-        role,
-        now,
     )
     .execute(conn)
     .await?;

@@ -215,7 +215,7 @@ pub(crate) async fn find_activation(
     sqlx::query_as!(
         Activation,
         r#"
-        SELECT a.login AS "login!", a.name
+        SELECT coalesce(a.login, '') AS "login!", a.name
         FROM identity.staff_activations t
         JOIN identity.accounts a ON a.id = t.account_id
         WHERE t.token_hash = $1 AND t.expire_time > $2 AND a.state <> 'DISABLED'
@@ -254,9 +254,20 @@ pub(crate) async fn activate(
         id,
         password_hash,
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
     db::one(&saved).map_err(|_| Error::ActivationInvalid)?;
+    // An invited member of an employer is one from now on.
+    sqlx::query!(
+        r#"
+        UPDATE identity.employer_members
+        SET state = 'ACTIVE', version = version + 1, update_time = identity.kit_now()
+        WHERE account_id = $1 AND state = 'INVITED'
+        "#,
+        id,
+    )
+    .execute(conn)
+    .await?;
     Ok(id)
 }
 

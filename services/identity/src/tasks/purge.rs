@@ -1,4 +1,4 @@
-//! Deletes what is past its time: ended sessions, counters, audit events, refused registrations.
+//! Deletes what is past its time: ended sessions, counters, audit events, refused registrations; lets go of old requests to join.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,10 +30,11 @@ impl Task for Purge {
         let days = app.config.limits_of_attempts.audit_days;
         let audit = store::audit_chain::purge(&mut transaction, days, BATCH).await?;
         let cases = store::audit::purge_cases(&mut transaction, BATCH).await?;
+        let requests = store::members::lapse_requests(&mut transaction, BATCH).await?;
         let head = store::audit_chain::head(&mut transaction).await?;
         transaction.commit().await?;
         // Whoever cuts the chain's end off and mends its head cannot do so in yesterday's logs.
         tracing::info!(sequence = head.sequence, hash = %hex::encode(&head.hash), "head of the audit");
-        Ok([sessions, limits, audit, cases].contains(&BATCH.unsigned_abs()))
+        Ok([sessions, limits, audit, cases, requests].contains(&BATCH.unsigned_abs()))
     }
 }

@@ -8,6 +8,7 @@ mod captcha;
 mod corrections;
 mod dictionaries;
 mod employer;
+mod members;
 mod origin;
 mod origin_racing;
 mod origin_reviews;

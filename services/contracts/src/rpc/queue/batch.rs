@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use prost::Message as _;
 use qihang_kit::{
     auth::{self, Caller, Principal},
     db, idempotency,
@@ -15,7 +14,6 @@ use qihang_proto::{
     },
     identity::v1::{BatchApproveOriginsRequest, batch_approve_origins_request::Item as OriginItem},
 };
-use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection};
 use tonic::Request;
 use uuid::Uuid;
@@ -30,7 +28,7 @@ use crate::{
     },
     error::Error,
     peers,
-    rpc::id,
+    rpc::{id, part_id},
     scope::Scope,
     store::queue::{self, Row},
 };
@@ -131,7 +129,7 @@ async fn approve_origins(
         items: items.collect(),
         request_id: String::new(),
     };
-    asked.request_id = derived(&request.get_ref().request_id, &asked);
+    asked.request_id = part_id(&request.get_ref().request_id, &asked);
     let reply = peers::approve_origins(&app.ctx, request, asked).await?;
     for (row, result) in rows.iter().zip(reply.results) {
         let outcome = if result.approved {
@@ -142,23 +140,6 @@ async fn approve_origins(
         outcomes.insert(row.id, outcome);
     }
     Ok(())
-}
-
-/// A request id for the part of the work that another service does. Should the answer be lost and the call come again when
-/// the part has become another, it is another request there too.
-fn derived(request_id: &str, part: &BatchApproveOriginsRequest) -> String {
-    if request_id.is_empty() {
-        return String::new();
-    }
-    let digest = Sha256::new()
-        .chain_update(request_id)
-        .chain_update(part.encode_to_vec())
-        .finalize();
-    let mut bytes = [0; 16];
-    for (to, from) in bytes.iter_mut().zip(digest) {
-        *to = from;
-    }
-    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 /// Each behind a savepoint, so that one refusal does not undo the others; in one order, so that two batches with the same

@@ -355,3 +355,26 @@ async fn papers_are_refused_before_they_are_papers() {
         "a wrong code tells nothing of the serial"
     );
 }
+
+#[tokio::test]
+async fn a_member_who_only_prepares_binds_the_employer_to_nothing() {
+    let suite = Suite::start().await;
+    let employer = suite.employer();
+    let agreement = suite.accepted(&employer, &suite.student(SCHOOL).await).await;
+    let mut clerk = employer.clone();
+    clerk.employer_role = Some("HR".to_owned());
+    let mut client = suite.signing(&clerk);
+    let cancel = ReasonRequest {
+        id: agreement.id.clone(),
+        reason: "岗位取消，愿意协商".to_owned(),
+        ..ReasonRequest::default()
+    };
+    let (denied, why) = (Code::PermissionDenied, "MEMBER_MAY_NOT_SIGN");
+    refused(&suite, client.request_cancel(cancel), denied, why).await;
+    let id = agreement.id.clone();
+    let look = client.get_agreement(GetAgreementRequest { id }).await;
+    for action in look.unwrap().into_inner().actions {
+        let drafts = action.name == "update";
+        assert!(drafts || action.reason_code == why, "{action:?}");
+    }
+}

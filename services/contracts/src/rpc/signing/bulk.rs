@@ -1,0 +1,243 @@
+//! Offers to many students by a sheet: each row is drafted and sent for itself.
+
+use std::collections::HashMap;
+
+use qihang_kit::{
+    auth::{self, Caller, Principal},
+    codes::{self, School},
+    idempotency, sheet,
+    status::Fault,
+};
+use qihang_proto::{
+    contracts::v1::{BulkOfferRequest, BulkOfferResponse, bulk_offer_response::Row as Outcome},
+    identity::v1::{DirectoryEmployer, DirectorySchool, FindStudentRequest},
+};
+use tonic::Request;
+use uuid::Uuid;
+
+use super::{
+    command::Work,
+    offer::{DEFAULT_DAYS, first, insert, known_codes, send_draft},
+};
+use crate::{
+    App,
+    act::By,
+    domain::{
+        bulk::{self, MAX_ROWS, Row, RowFault, SheetFault},
+        terms::Terms,
+        window::Window,
+    },
+    error::Error,
+    party, peers,
+    rpc::part_id,
+    scope::{self, Scope},
+    store::agreements::Record,
+    view::terms_from_proto,
+};
+
+/// What the rows have in common.
+struct Common<'a> {
+    app: &'a App,
+    message: &'a BulkOfferRequest,
+    terms: Terms,
+    employer_id: Uuid,
+    employer: DirectoryEmployer,
+    principal: &'a Principal,
+    caller: &'a Caller,
+}
+
+/// Offers to every row, or with `dry_run` says what would become of each and changes nothing.
+pub(super) async fn offer(
+    app: &App,
+    request: &Request<BulkOfferRequest>,
+) -> Result<BulkOfferResponse, Error> {
+    let (principal, caller) = (auth::principal(request)?, auth::caller(request));
+    let message = request.get_ref();
+    scope::may_sign(principal)?;
+    let employer_id = Scope::of(principal)?.employer_id;
+    let employer_id = employer_id.ok_or(Error::EmployerNotApproved)?;
+    let rows = read(&message.sheet)?;
+    let terms = terms_from_proto(message.terms.clone().unwrap_or_default());
+    known_codes(&terms)?;
+    let common = Common {
+        app,
+        message,
+        terms,
+        employer_id,
+        employer: peers::employer(&app.ctx, employer_id).await?,
+        principal,
+        caller: &caller,
+    };
+    let mut schools = HashMap::new();
+    let mut outcomes = Vec::with_capacity(rows.len());
+    for row in &rows {
+        outcomes.push(common.outcome(row, &mut schools).await?);
+    }
+    if !message.dry_run {
+        app.ctx.outbox.wake();
+    }
+    let count = |outcomes: &[Outcome]| u32::try_from(outcomes.len()).unwrap_or_default();
+    let sent_count = u32::try_from(outcomes.iter().filter(|row| row.reason_code.is_empty()).count());
+    Ok(BulkOfferResponse {
+        row_count: count(&outcomes),
+        sent_count: sent_count.unwrap_or_default(),
+        dry_run: message.dry_run,
+        rows: outcomes,
+    })
+}
+
+impl Common<'_> {
+    /// What became of a row. Only a neighbour that is away ends the whole; what is done by then is found again by the repeat.
+    async fn outcome(
+        &self,
+        row: &Row,
+        schools: &mut HashMap<String, DirectorySchool>,
+    ) -> Result<Outcome, Error> {
+        let outcome = Outcome {
+            row: row.number,
+            student_number: row.student_number.clone(),
+            student_name: row.name.clone(),
+            ..Outcome::default()
+        };
+        match self.offer(row, schools).await {
+            Ok(agreement_id) => Ok(Outcome {
+                agreement_id,
+                ..outcome
+            }),
+            Err(error @ (Error::PeerAway(_) | Error::Database(_))) => Err(error),
+            Err(error) => {
+                let fault = Fault::from(error);
+                Ok(Outcome {
+                    reason_code: fault.reason().to_owned(),
+                    reason: fault.message().to_owned(),
+                    ..outcome
+                })
+            }
+        }
+    }
+
+    /// Drafts and sends one row. Gives the agreement's id.
+    async fn offer(
+        &self,
+        row: &Row,
+        schools: &mut HashMap<String, DirectorySchool>,
+    ) -> Result<String, Error> {
+        let Self { app, .. } = self;
+        let terms = row.terms(&self.terms).map_err(row_fault)?;
+        let school_code = school_code(&row.school)?;
+        let find = FindStudentRequest {
+            school_code: school_code.to_owned(),
+            student_number: row.student_number.clone(),
+            name: row.name.clone(),
+        };
+        let student = peers::find_student(&app.ctx, find).await?;
+        let window = peers::signing_window(&student);
+        if !schools.contains_key(school_code) {
+            let school = peers::school(&app.ctx, school_code).await?;
+            schools.insert(school_code.to_owned(), school);
+        }
+        let school = schools.get(school_code).cloned().unwrap_or_default();
+        let record = first(
+            app,
+            self.employer_id,
+            self.employer.clone(),
+            student,
+            school,
+            &terms,
+        )?;
+        self.send(row.number, record, &terms, window).await
+    }
+
+    /// One transaction a row; a dry run takes it back.
+    async fn send(
+        &self,
+        row: u32,
+        mut record: Record,
+        terms: &Terms,
+        window: Option<Window>,
+    ) -> Result<String, Error> {
+        let Self { app, message, .. } = self;
+        let mut transaction = app.ctx.pool.begin().await?;
+        let (maker, request_id) = (self.principal.account_id, part_id(&message.request_id, &row));
+        let claim = idempotency::claim(&mut transaction, "BulkOffer", maker, &request_id, *message).await?;
+        let ticket = match claim.fresh_or::<String>()? {
+            Ok(ticket) => ticket,
+            Err(agreement_id) => return Ok(agreement_id),
+        };
+        let by = By {
+            principal: Some(self.principal),
+            caller: self.caller,
+        };
+        insert(app, &mut transaction, &record, terms, &by).await?;
+        let agreement_id = record.rules.id.to_string();
+        let work = Work {
+            app,
+            conn: &mut transaction,
+            record: &mut record,
+            by: &by,
+        };
+        let days = match message.valid_days {
+            0 => DEFAULT_DAYS,
+            days => days,
+        };
+        send_draft(work, days, party::Employer::from(self.employer.clone()), window).await?;
+        if message.dry_run {
+            return Ok(String::new());
+        }
+        ticket.save(&mut transaction, &agreement_id).await?;
+        transaction.commit().await?;
+        Ok(agreement_id)
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Row>, Fault> {
+    let mut lines = Vec::new();
+    let read = sheet::read(bytes, &mut |number, cells| {
+        lines.push((number, cells));
+        lines.len() <= MAX_ROWS + 1
+    });
+    read.map_err(|unreadable| Fault::invalid("sheet", "SHEET_UNREADABLE", unreadable.to_string()))?;
+    bulk::rows(lines).map_err(|fault| match fault {
+        SheetFault::ColumnMissing(title) => Fault::invalid(
+            "sheet",
+            "COLUMN_MISSING",
+            format!("表格缺少“{title}”列，首行须有学校、学号、姓名"),
+        ),
+        SheetFault::NoRows => Fault::invalid("sheet", "SHEET_EMPTY", "表格中没有学生，请从第二行起填写"),
+        SheetFault::TooManyRows => Fault::invalid(
+            "sheet",
+            "TOO_MANY_ROWS",
+            format!("一次最多邀请 {MAX_ROWS} 名学生，请分批上传"),
+        ),
+    })
+}
+
+fn row_fault(fault: RowFault) -> Error {
+    let fault = match fault {
+        RowFault::Empty(title) => Fault::invalid("sheet", "CELL_EMPTY", format!("请填写“{title}”")),
+        RowFault::Money(title) => Fault::invalid(
+            "sheet",
+            "MONEY_INVALID",
+            format!("“{title}”应为不带小数的元数，例如 6000"),
+        ),
+        RowFault::Twice => Fault::invalid("sheet", "ROW_TWICE", "与上面的行是同一名学生，请删除一行"),
+    };
+    fault.into()
+}
+
+/// A school by its code, old or new, or by its name.
+fn school_code(text: &str) -> Result<&'static str, Error> {
+    let named = |school: &&School| {
+        let School {
+            code,
+            name,
+            short_code,
+            ..
+        } = school;
+        [code, name, short_code].into_iter().any(|known| known == text)
+    };
+    let found = codes::schools().iter().find(named);
+    let found = found.map(|school| school.code.as_str());
+    found
+        .ok_or_else(|| Fault::invalid("sheet", "SCHOOL_UNKNOWN", "没有这所学校，请填写学校代码或全称").into())
+}
