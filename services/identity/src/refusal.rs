@@ -148,6 +148,7 @@ impl From<employer::Refusal> for Fault {
             ),
             Refusal::VersionConflict { present } => version_conflict(present),
             Refusal::Fields(faults) => fields(faults, "profile"),
+            Refusal::NameBlank => Self::invalid("name", "NAME_BLANK", "请填写单位名称"),
             Refusal::SamePaper => Self::invalid(
                 "licenceFileId",
                 "SAME_PAPER",

@@ -73,11 +73,19 @@ impl State {
 }
 
 /// The papers of a submission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Papers {
     pub(crate) licence: Uuid,
     pub(crate) authorisation: Uuid,
     pub(crate) contact_identity: Uuid,
+}
+
+/// What an approved employer wants to say of itself from the next approval on; until then the old stands.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Revision {
+    pub(crate) name: String,
+    pub(crate) profile: Profile,
+    pub(crate) papers: Papers,
 }
 
 /// Who acts.
@@ -112,10 +120,13 @@ pub(crate) struct Reason {
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) state: State,
+    pub(crate) name: String,
     /// Number of the last submission, 0 before the first.
     pub(crate) submission: u32,
     pub(crate) profile: Profile,
     pub(crate) papers: Option<Papers>,
+    /// What waits for the province while the old stands.
+    pub(crate) revision: Option<Box<Revision>>,
     pub(crate) approval_expire_time: Option<OffsetDateTime>,
     /// Who asked to restore it while it is suspended.
     pub(crate) restore_asked_by: Option<Uuid>,
@@ -128,6 +139,10 @@ pub(crate) enum Command {
     Save(Box<Profile>),
     /// Send it for review with these papers.
     Submit(Papers),
+    /// Send changes for review, or nothing but new papers to have the approval renewed before it ends.
+    Revise(Box<Revision>),
+    /// Take the changes back.
+    WithdrawRevision,
     /// Approve a submission.
     Approve { submission: u32 },
     /// Send a submission back.
@@ -148,6 +163,8 @@ impl Command {
         match self {
             Self::Save(_) => "save",
             Self::Submit(_) => "submit",
+            Self::Revise(_) => "revise",
+            Self::WithdrawRevision => "withdrawRevision",
             Self::Approve { .. } => "approve",
             Self::Return { .. } => "return",
             Self::Reject { .. } => "reject",
@@ -164,9 +181,11 @@ pub(crate) struct Decision {
     pub(crate) event: &'static str,
     pub(crate) from: State,
     pub(crate) to: State,
+    pub(crate) name: String,
     pub(crate) submission: u32,
     pub(crate) profile: Profile,
     pub(crate) papers: Option<Papers>,
+    pub(crate) revision: Option<Box<Revision>>,
     pub(crate) reason: Reason,
     pub(crate) approval_expire_time: Option<OffsetDateTime>,
     pub(crate) restore_asked_by: Option<Uuid>,
@@ -186,6 +205,8 @@ pub(crate) enum Refusal {
     VersionConflict { present: u32 },
     /// Fields are wrong or missing.
     Fields(Vec<FieldFault>),
+    /// The employer has no name.
+    NameBlank,
     /// A paper serves twice.
     SamePaper,
     /// The one who asked cannot confirm as well.
@@ -221,6 +242,10 @@ pub(crate) fn decide(
         (Registered | Returned | Expired, Part::Administrator, Command::Submit(papers)) => {
             submit(record, papers)
         }
+        (Approved, Part::Administrator, Command::Revise(revision)) => revise(record, revision),
+        (Approved | Expired, part, command) if record.revision.is_some() && ends_revision(part, &command) => {
+            end_revision(record, command, now)
+        }
         (PendingReview, Part::Province, Command::Approve { submission }) => {
             current(record, submission)?;
             let approval_expire_time = Some(now + APPROVAL);
@@ -232,24 +257,17 @@ pub(crate) fn decide(
         }
         (PendingReview, Part::Province, Command::Return { submission, reason }) => {
             current(record, submission)?;
-            Ok(Decision {
-                to: Returned,
-                reason,
-                ..stay(record, event)
-            })
+            Ok(refused(record, (event, Returned), reason))
         }
         (PendingReview, Part::Province, Command::Reject { submission, reason }) => {
             current(record, submission)?;
-            Ok(Decision {
-                to: Rejected,
-                reason,
-                ..stay(record, event)
-            })
+            Ok(refused(record, (event, Rejected), reason))
         }
         (Approved | Expired, Part::Province, Command::Suspend { reason }) => Ok(Decision {
             to: Suspended,
             reason,
             restore_asked_by: None,
+            revision: None,
             ..stay(record, event)
         }),
         (Suspended, Part::Province, Command::Restore) => restore(record, actor, now),
@@ -260,7 +278,7 @@ pub(crate) fn decide(
             }),
             _ => Err(Refusal::NotYet),
         },
-        (_, Part::Member, Command::Save(_) | Command::Submit(_)) => Err(Refusal::AdministratorOnly),
+        (_, Part::Member, command) if may(Part::Administrator, &command) => Err(Refusal::AdministratorOnly),
         (_, part, command) if !may(part, &command) => Err(Refusal::NotYours { event }),
         (from, _, _) => Err(Refusal::InvalidTransition { from, event }),
     }
@@ -269,15 +287,97 @@ pub(crate) fn decide(
 /// Whether a role has a command at all.
 fn may(part: Part, command: &Command) -> bool {
     match command {
-        Command::Save(_) | Command::Submit(_) => part == Part::Administrator,
+        Command::Save(_) | Command::Submit(_) | Command::Revise(_) | Command::WithdrawRevision => {
+            part == Part::Administrator
+        }
         Command::Expire => part == Part::System,
         _ => part == Part::Province,
     }
 }
 
 fn submit(record: &Record, papers: Papers) -> Result<Decision, Refusal> {
-    let mut faults = record.profile.missing_faults();
-    faults.extend(record.profile.faults());
+    complete(&record.profile, papers)?;
+    Ok(Decision {
+        to: State::PendingReview,
+        submission: record.submission + 1,
+        papers: Some(papers),
+        revision: None,
+        ..cleared(record, "submit")
+    })
+}
+
+/// A newer revision takes the place of one that waits.
+fn revise(record: &Record, revision: Box<Revision>) -> Result<Decision, Refusal> {
+    if revision.name.is_empty() {
+        return Err(Refusal::NameBlank);
+    }
+    complete(&revision.profile, revision.papers)?;
+    Ok(Decision {
+        submission: record.submission + 1,
+        revision: Some(revision),
+        ..cleared(record, "revise")
+    })
+}
+
+/// Not approved; a revision that waited is gone.
+fn refused(record: &Record, (event, to): (&'static str, State), reason: Reason) -> Decision {
+    Decision {
+        to,
+        reason,
+        revision: None,
+        ..stay(record, event)
+    }
+}
+
+/// Whether a command of this part is one that a waiting revision ends by.
+fn ends_revision(part: Part, command: &Command) -> bool {
+    match command {
+        Command::WithdrawRevision => part == Part::Administrator,
+        Command::Approve { .. } | Command::Return { .. } | Command::Reject { .. } => part == Part::Province,
+        _ => false,
+    }
+}
+
+/// The revision becomes what the employer is, for another year, or goes; the approval that stands is not touched by a refusal.
+fn end_revision(record: &Record, command: Command, now: OffsetDateTime) -> Result<Decision, Refusal> {
+    let event = command.event();
+    match (command, record.revision.as_deref()) {
+        (Command::Approve { submission }, Some(revision)) => {
+            current(record, submission)?;
+            let Revision {
+                name,
+                profile,
+                papers,
+            } = revision.clone();
+            Ok(Decision {
+                to: State::Approved,
+                name,
+                profile,
+                papers: Some(papers),
+                revision: None,
+                approval_expire_time: Some(now + APPROVAL),
+                ..cleared(record, event)
+            })
+        }
+        (Command::Return { submission, reason } | Command::Reject { submission, reason }, Some(_)) => {
+            current(record, submission)?;
+            Ok(refused(record, ("returnRevision", record.state), reason))
+        }
+        (Command::WithdrawRevision, Some(_)) => Ok(Decision {
+            revision: None,
+            ..stay(record, event)
+        }),
+        _ => Err(Refusal::InvalidTransition {
+            from: record.state,
+            event,
+        }),
+    }
+}
+
+/// Whether profile and papers are what the province can decide on.
+fn complete(profile: &Profile, papers: Papers) -> Result<(), Refusal> {
+    let mut faults = profile.missing_faults();
+    faults.extend(profile.faults());
     if !faults.is_empty() {
         return Err(Refusal::Fields(faults));
     }
@@ -289,13 +389,7 @@ fn submit(record: &Record, papers: Papers) -> Result<Decision, Refusal> {
     if licence == authorisation || licence == contact_identity || authorisation == contact_identity {
         return Err(Refusal::SamePaper);
     }
-    let submission = record.submission + 1;
-    Ok(Decision {
-        to: State::PendingReview,
-        submission,
-        papers: Some(papers),
-        ..cleared(record, "submit")
-    })
+    Ok(())
 }
 
 /// The first of two persons asks, another one confirms.
@@ -333,9 +427,11 @@ fn stay(record: &Record, event: &'static str) -> Decision {
         event,
         from: record.state,
         to: record.state,
+        name: record.name.clone(),
         submission: record.submission,
         profile: record.profile.clone(),
         papers: record.papers,
+        revision: record.revision.clone(),
         reason: Reason::default(),
         approval_expire_time: record.approval_expire_time,
         restore_asked_by: record.restore_asked_by,

@@ -5,7 +5,7 @@ use qihang_kit::{codes, validators};
 use crate::domain::own_fields::{self, FieldFault};
 
 /// What an employer says of itself. Empty text means not given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Profile {
     pub(crate) nature_code: String,
     pub(crate) industry_code: String,

@@ -37,11 +37,24 @@ fn record(state: State) -> Record {
     let sent = state != State::Registered;
     Record {
         state,
+        name: "某某科技有限公司".into(),
         submission: u32::from(sent),
         profile: profile(),
         papers: sent.then(papers),
+        revision: None,
         approval_expire_time: Some(NOW),
         restore_asked_by: None,
+    }
+}
+
+fn revision() -> Revision {
+    Revision {
+        name: "某某智能科技有限公司".into(),
+        profile: Profile {
+            legal_person: "李建国".into(),
+            ..profile()
+        },
+        papers: papers(),
     }
 }
 
@@ -60,10 +73,12 @@ fn reason() -> Reason {
     }
 }
 
-fn commands(submission: u32) -> [Command; 8] {
+fn commands(submission: u32) -> [Command; 10] {
     [
         Command::Save(Box::new(profile())),
         Command::Submit(papers()),
+        Command::Revise(Box::new(revision())),
+        Command::WithdrawRevision,
         Command::Approve { submission },
         Command::Return {
             submission,
@@ -86,6 +101,7 @@ fn table(state: State, part: Part, event: &str) -> Option<State> {
         (State::Registered | State::Returned | State::Expired, Part::Administrator, "submit") => {
             Some(State::PendingReview)
         }
+        (State::Approved, Part::Administrator, "revise") => Some(state),
         (State::PendingReview, Part::Province, "approve") => Some(State::Approved),
         (State::PendingReview, Part::Province, "return") => Some(State::Returned),
         (State::PendingReview, Part::Province, "reject") => Some(State::Rejected),
@@ -224,24 +240,100 @@ fn a_suspension_ends_by_two_persons() {
 proptest! {
     #[test]
     fn whatever_happens_only_a_submission_makes_a_submission(
-        steps in proptest::collection::vec((0_usize..8, 0_usize..4, 0_u32..2), 0..40),
+        steps in proptest::collection::vec((0_usize..10, 0_usize..4, 0_u32..2), 0..40),
     ) {
         let mut now = record(State::Registered);
         for (command, part, lag) in steps {
             let command = commands(now.submission.saturating_sub(lag))[command].clone();
             let event = command.event();
             if let Ok(decision) = decide(&now, command, actor(PARTS[part]), NOW) {
-                prop_assert_eq!(decision.submission, now.submission + u32::from(event == "submit"));
+                prop_assert_eq!(decision.submission, now.submission + u32::from(matches!(event, "submit" | "revise")));
                 prop_assert!(decision.to != State::Approved || decision.papers.is_some());
                 now = Record {
                     state: decision.to,
+                    name: decision.name,
                     submission: decision.submission,
+                    profile: decision.profile,
                     papers: decision.papers,
+                    revision: decision.revision,
                     approval_expire_time: decision.approval_expire_time,
                     restore_asked_by: decision.restore_asked_by,
-                    ..now
                 };
             }
         }
     }
+}
+
+#[test]
+fn what_is_approved_stands_until_its_revision_is() {
+    let administrator = actor(Part::Administrator);
+    let approved = record(State::Approved);
+    let revise = Command::Revise(Box::new(revision()));
+    let asked = decide(&approved, revise.clone(), administrator, NOW).unwrap();
+    assert_eq!((asked.to, asked.submission), (State::Approved, 2));
+    assert_eq!((&asked.name, &asked.profile), (&approved.name, &approved.profile));
+    let waiting = Record {
+        submission: asked.submission,
+        revision: asked.revision,
+        ..approved
+    };
+    let province = actor(Part::Province);
+    for state in [State::Approved, State::Expired] {
+        let waiting = Record {
+            state,
+            ..waiting.clone()
+        };
+        let old = decide(&waiting, Command::Approve { submission: 1 }, province, NOW);
+        assert_eq!(old.err(), Some(Refusal::VersionConflict { present: 2 }));
+        let done = decide(&waiting, Command::Approve { submission: 2 }, province, NOW).unwrap();
+        assert_eq!(
+            (done.to, done.name, done.profile),
+            (State::Approved, revision().name, revision().profile)
+        );
+        assert_eq!(
+            (done.revision, done.approval_expire_time),
+            (None, Some(NOW + APPROVAL))
+        );
+        for refuse in &commands(2)[5..7] {
+            let refused = decide(&waiting, refuse.clone(), province, NOW).unwrap();
+            assert_eq!(
+                (refused.to, refused.revision, refused.reason),
+                (state, None, reason())
+            );
+            assert_eq!(
+                (refused.name, refused.event),
+                (waiting.name.clone(), "returnRevision")
+            );
+        }
+        let back = decide(&waiting, Command::WithdrawRevision, administrator, NOW).unwrap();
+        assert_eq!((back.to, back.revision), (state, None));
+    }
+    let expired = decide(&waiting, Command::Expire, actor(Part::System), NOW).unwrap();
+    assert!(
+        expired.revision.is_some(),
+        "it is decided after the expiry as well"
+    );
+    let stopped = decide(&waiting, Command::Suspend { reason: reason() }, province, NOW).unwrap();
+    assert_eq!(stopped.revision, None);
+    let again = decide(&waiting, revise, administrator, NOW).unwrap();
+    assert_eq!(again.submission, 3, "a newer one takes its place");
+}
+
+#[test]
+fn a_revision_is_complete() {
+    let refused = |change: fn(&mut Revision)| {
+        let mut revision = revision();
+        change(&mut revision);
+        let command = Command::Revise(Box::new(revision));
+        decide(&record(State::Approved), command, actor(Part::Administrator), NOW).unwrap_err()
+    };
+    assert_eq!(refused(|revision| revision.name.clear()), Refusal::NameBlank);
+    assert_eq!(
+        refused(|revision| revision.papers.licence = revision.papers.authorisation),
+        Refusal::SamePaper
+    );
+    assert!(matches!(
+        refused(|revision| revision.profile.address.clear()),
+        Refusal::Fields(_)
+    ));
 }

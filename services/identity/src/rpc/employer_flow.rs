@@ -6,7 +6,7 @@ use qihang_kit::{
     status::Fault,
 };
 use qihang_proto::messages::v1::EmployerChanged;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use time::OffsetDateTime;
 
 use crate::{
@@ -47,9 +47,11 @@ pub(crate) fn record(row: &EmployerRow) -> Result<employer::Record, Fault> {
         state: State::parse(&row.state)
             .ok_or_else(unknown)
             .map_err(Fault::database)?,
+        name: row.name.clone(),
         submission: u32::try_from(row.submission_version).unwrap_or_default(),
         profile: row.profile(),
         papers: row.papers(),
+        revision: row.revision.clone().map(|Json(revision)| Box::new(revision)),
         approval_expire_time: row.approval_expire_time,
         restore_asked_by: row.restore_asked_by,
     })

@@ -7,12 +7,12 @@ use qihang_kit::{
 };
 use qihang_proto::{
     common::v1::Action,
-    identity::v1::{Employer, EmployerProfile, employer},
+    identity::v1::{Employer, EmployerProfile, EmployerRevision, employer},
 };
 use time::OffsetDateTime;
 
 use crate::{
-    domain::employer::{self as rules, Actor, Command, Reason, Refusal, State},
+    domain::employer::{self as rules, Actor, Command, Profile, Reason, Refusal, Revision, State},
     rpc::{
         employer_flow::{actor, record},
         person::timestamp,
@@ -99,7 +99,7 @@ pub(crate) fn employer(row: &EmployerRow, viewer: &Viewer, now: OffsetDateTime) 
         id: row.id.to_string(),
         name: row.name.clone(),
         credit_code: row.credit_code.clone(),
-        profile: Some(profile(row)),
+        profile: Some(profile(row.profile())),
         nature: words("employer_nature", &row.nature_code),
         industry: words("industry_moe", &row.industry_code),
         scale: words("employer_scale", &row.scale_code),
@@ -124,23 +124,37 @@ pub(crate) fn employer(row: &EmployerRow, viewer: &Viewer, now: OffsetDateTime) 
         etag: etag::of(row.version),
         actions: actions(&rules, viewer.actor, now),
         missing_fields: missing.into_iter().map(str::to_owned).collect(),
+        revision: rules
+            .revision
+            .filter(|_| viewer.papers)
+            .map(|revision| self::revision(*revision)),
     })
 }
 
-fn profile(row: &EmployerRow) -> EmployerProfile {
+fn revision(revision: Revision) -> EmployerRevision {
+    EmployerRevision {
+        name: revision.name,
+        profile: Some(profile(revision.profile)),
+        licence_file_id: revision.papers.licence.to_string(),
+        authorisation_file_id: revision.papers.authorisation.to_string(),
+        contact_identity_file_id: revision.papers.contact_identity.to_string(),
+    }
+}
+
+fn profile(profile: Profile) -> EmployerProfile {
     EmployerProfile {
-        nature_code: Some(row.nature_code.clone()),
-        industry_code: Some(row.industry_code.clone()),
-        scale_code: Some(row.scale_code.clone()),
-        region_code: Some(row.region_code.clone()),
-        address: Some(row.address.clone()),
-        postcode: Some(row.postcode.clone()),
-        legal_person: Some(row.legal_person.clone()),
-        contact_name: Some(row.contact_name.clone()),
-        contact_phone: Some(row.contact_phone.clone()),
-        contact_email: Some(row.contact_email.clone()),
-        website: Some(row.website.clone()),
-        introduction: Some(row.introduction.clone()),
+        nature_code: Some(profile.nature_code),
+        industry_code: Some(profile.industry_code),
+        scale_code: Some(profile.scale_code),
+        region_code: Some(profile.region_code),
+        address: Some(profile.address),
+        postcode: Some(profile.postcode),
+        legal_person: Some(profile.legal_person),
+        contact_name: Some(profile.contact_name),
+        contact_phone: Some(profile.contact_phone),
+        contact_email: Some(profile.contact_email),
+        website: Some(profile.website),
+        introduction: Some(profile.introduction),
     }
 }
 
@@ -149,13 +163,20 @@ fn actions(record: &rules::Record, actor: Actor, now: OffsetDateTime) -> Vec<Act
     let submission = record.submission;
     let papers = [1, 2, 3].map(uuid::Uuid::from_u128);
     let [licence, authorisation, contact_identity] = papers;
+    let papers = rules::Papers {
+        licence,
+        authorisation,
+        contact_identity,
+    };
     let commands = [
         Command::Save(Box::new(record.profile.clone())),
-        Command::Submit(rules::Papers {
-            licence,
-            authorisation,
-            contact_identity,
-        }),
+        Command::Submit(papers),
+        Command::Revise(Box::new(Revision {
+            name: record.name.clone(),
+            profile: record.profile.clone(),
+            papers,
+        })),
+        Command::WithdrawRevision,
         Command::Approve { submission },
         Command::Return {
             submission,

@@ -9,8 +9,8 @@ use qihang_proto::{
         ApproveEmployerRequest, Employer, EmployerProfile, GetEmployerRequest, GetMyEmployerRequest,
         ListEmployerHistoryRequest, ListEmployerHistoryResponse, ListEmployersRequest, ListEmployersResponse,
         RegisterEmployerRequest, RegisterEmployerResponse, RejectEmployerRequest, RestoreEmployerRequest,
-        ReturnEmployerRequest, SubmitEmployerRequest, SuspendEmployerRequest, UpdateMyEmployerRequest,
-        employer_service_server,
+        ReturnEmployerRequest, ReviseEmployerRequest, SubmitEmployerRequest, SuspendEmployerRequest,
+        UpdateMyEmployerRequest, WithdrawRevisionRequest, employer_service_server,
     },
 };
 use tonic::{Request, Response, Status};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    domain::employer::{self, Command, Papers, Part, Profile, Reason, State},
+    domain::employer::{self, Command, Papers, Part, Profile, Reason, Revision, State},
     rpc::{
         employer_flow::{actor, not_found, record, save},
         employer_view::{self, Viewer},
@@ -81,22 +81,59 @@ impl EmployerService {
         Ok(view)
     }
 
-    async fn claim_papers(&self, person: &Person, papers: Papers) -> Result<(), Fault> {
-        let id = person.employer_id()?;
-        let one_by_one = [
-            (papers.licence, FilePurpose::EmployerLicence, "licenceFileId"),
-            (
-                papers.authorisation,
-                FilePurpose::EmployerAuthorisation,
-                "authorisationFileId",
-            ),
-            (
-                papers.contact_identity,
-                FilePurpose::ContactIdentity,
-                "contactIdentityFileId",
-            ),
+    /// The revision is the approved state with what the request changes of it.
+    async fn revise(&self, person: &Person, request: &ReviseEmployerRequest) -> Result<Employer, Fault> {
+        if actor(&person.principal).part != Part::Administrator {
+            return Err(employer::Refusal::AdministratorOnly.into());
+        }
+        let new = |text: &str, field| {
+            Some(text)
+                .filter(|text| !text.is_empty())
+                .map(|text| paper(text, field))
+                .transpose()
+        };
+        let licence = new(&request.licence_file_id, "licenceFileId")?;
+        let authorisation = new(&request.authorisation_file_id, "authorisationFileId")?;
+        let contact_identity = new(&request.contact_identity_file_id, "contactIdentityFileId")?;
+        self.claim_papers(person, [licence, authorisation, contact_identity])
+            .await?;
+        let call = (
+            person.employer_id()?,
+            request,
+            request.request_id.as_str(),
+            request.etag.as_str(),
+        );
+        let command = |row: &EmployerRow| {
+            let name = request.name.trim();
+            Command::Revise(Box::new(Revision {
+                name: if name.is_empty() {
+                    row.name.clone()
+                } else {
+                    name.to_owned()
+                },
+                profile: merged(row, request.profile.clone().unwrap_or_default()),
+                papers: Papers {
+                    licence: licence.or(row.licence_file_id).unwrap_or_default(),
+                    authorisation: authorisation.or(row.authorisation_file_id).unwrap_or_default(),
+                    contact_identity: contact_identity
+                        .or(row.contact_identity_file_id)
+                        .unwrap_or_default(),
+                },
+            }))
+        };
+        self.step("ReviseEmployer", person, call, command).await
+    }
+
+    /// Claims new papers: licence, letter of authorisation, identity card.
+    async fn claim_papers(&self, person: &Person, papers: [Option<Uuid>; 3]) -> Result<(), Fault> {
+        const KINDS: [(FilePurpose, &str); 3] = [
+            (FilePurpose::EmployerLicence, "licenceFileId"),
+            (FilePurpose::EmployerAuthorisation, "authorisationFileId"),
+            (FilePurpose::ContactIdentity, "contactIdentityFileId"),
         ];
-        for (file, purpose, field) in one_by_one {
+        let id = person.employer_id()?;
+        for (file, (purpose, field)) in papers.into_iter().zip(KINDS) {
+            let Some(file) = file else { continue };
             let request = ClaimFilesRequest {
                 ids: vec![file.to_string()],
                 owner: format!("identity.employer/{id}"),
@@ -143,7 +180,8 @@ impl EmployerService {
             return Ok(ListEmployersResponse::default());
         }
         let text = (!request.text.trim().is_empty()).then(|| request.text.trim().to_owned());
-        let filter = Filter { state, text };
+        let revised = request.revised && person.principal.role == Role::Province;
+        let filter = Filter { state, text, revised };
         let query = page::Query::new(request.page_size, &request.page_token, &filter)?;
         let after = query
             .after::<(i64, Uuid)>()?
@@ -269,7 +307,8 @@ impl employer_service_server::EmployerService for EmployerService {
             authorisation: paper(&request.authorisation_file_id, "authorisationFileId")?,
             contact_identity: paper(&request.contact_identity_file_id, "contactIdentityFileId")?,
         };
-        self.claim_papers(&person, papers).await?;
+        let files = [papers.licence, papers.authorisation, papers.contact_identity];
+        self.claim_papers(&person, files.map(Some)).await?;
         let call = (
             person.employer_id()?,
             &request,
@@ -278,6 +317,32 @@ impl employer_service_server::EmployerService for EmployerService {
         );
         Ok(Response::new(
             self.step("SubmitEmployer", &person, call, |_| Command::Submit(papers))
+                .await?,
+        ))
+    }
+
+    async fn revise_employer(
+        &self,
+        request: Request<ReviseEmployerRequest>,
+    ) -> Result<Response<Employer>, Status> {
+        let person = Person::of(&request)?;
+        Ok(Response::new(self.revise(&person, &request.into_inner()).await?))
+    }
+
+    async fn withdraw_revision(
+        &self,
+        request: Request<WithdrawRevisionRequest>,
+    ) -> Result<Response<Employer>, Status> {
+        let person = Person::of(&request)?;
+        let request = request.into_inner();
+        let call = (
+            person.employer_id()?,
+            &request,
+            request.request_id.as_str(),
+            request.etag.as_str(),
+        );
+        Ok(Response::new(
+            self.step("WithdrawRevision", &person, call, |_| Command::WithdrawRevision)
                 .await?,
         ))
     }

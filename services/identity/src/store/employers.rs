@@ -1,10 +1,10 @@
 //! Employers.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::employer::{Decision, Papers, Profile};
+use crate::domain::employer::{Decision, Papers, Profile, Revision};
 
 /// A new employer.
 pub(crate) struct NewEmployer<'a> {
@@ -44,6 +44,7 @@ pub(crate) struct EmployerRow {
     pub(crate) review_reason: String,
     pub(crate) review_fields: Vec<String>,
     pub(crate) restore_asked_by: Option<Uuid>,
+    pub(crate) revision: Option<Json<Revision>>,
     pub(crate) submit_time: Option<OffsetDateTime>,
     pub(crate) review_time: Option<OffsetDateTime>,
     pub(crate) approval_expire_time: Option<OffsetDateTime>,
@@ -119,7 +120,7 @@ pub(crate) async fn get(
         SELECT id, name, credit_code, nature_code, industry_code, scale_code, region_code, address, postcode, legal_person,
                contact_name, contact_phone, contact_email, website, introduction, state, submission_version,
                licence_file_id, authorisation_file_id, contact_identity_file_id, review_reason_code, review_reason,
-               review_fields, restore_asked_by, submit_time, review_time, approval_expire_time, version, create_time,
+               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time, version, create_time,
                update_time
         FROM identity.employers
         WHERE id = $1 AND (NOT $2 OR state = 'APPROVED')
@@ -142,7 +143,7 @@ pub(crate) async fn get_many(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Res
         SELECT id, name, credit_code, nature_code, industry_code, scale_code, region_code, address, postcode, legal_person,
                contact_name, contact_phone, contact_email, website, introduction, state, submission_version,
                licence_file_id, authorisation_file_id, contact_identity_file_id, review_reason_code, review_reason,
-               review_fields, restore_asked_by, submit_time, review_time, approval_expire_time, version, create_time,
+               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time, version, create_time,
                update_time
         FROM identity.employers
         WHERE id = ANY($1)
@@ -158,6 +159,8 @@ pub(crate) async fn get_many(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Res
 pub(crate) struct Filter {
     pub(crate) state: Option<&'static str>,
     pub(crate) text: Option<String>,
+    /// Only those whose revision waits.
+    pub(crate) revised: bool,
 }
 
 /// Lists employers, oldest submission first, unsent ones by registration; after a key.
@@ -177,12 +180,13 @@ pub(crate) async fn list(
         SELECT id, name, credit_code, nature_code, industry_code, scale_code, region_code, address, postcode, legal_person,
                contact_name, contact_phone, contact_email, website, introduction, state, submission_version,
                licence_file_id, authorisation_file_id, contact_identity_file_id, review_reason_code, review_reason,
-               review_fields, restore_asked_by, submit_time, review_time, approval_expire_time, version, create_time,
+               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time, version, create_time,
                update_time
         FROM identity.employers
         WHERE ($1::text IS NULL OR state = $1)
           AND ($2::text IS NULL OR credit_code = upper($2) OR position($2 IN name) > 0)
           AND ($3::timestamptz IS NULL OR (COALESCE(submit_time, create_time), id) > ($3, $4))
+          AND (NOT $6 OR revision IS NOT NULL)
         ORDER BY COALESCE(submit_time, create_time), id
         LIMIT $5
         "#,
@@ -191,6 +195,7 @@ pub(crate) async fn list(
         after_time,
         after_id,
         limit,
+        filter.revised,
     )
     .fetch_all(conn)
     .await
@@ -212,13 +217,16 @@ pub(crate) async fn save(
         UPDATE identity.employers
         SET state = $3, submission_version = $4, licence_file_id = $5, authorisation_file_id = $6,
             contact_identity_file_id = $7,
-            review_reason_code = CASE WHEN $8 IN ('save', 'askRestore') THEN review_reason_code ELSE $9 END,
-            review_reason = CASE WHEN $8 IN ('save', 'askRestore') THEN review_reason ELSE $10 END,
-            review_fields = CASE WHEN $8 IN ('save', 'askRestore') THEN review_fields ELSE $11 END,
-            submit_time = CASE WHEN $8 = 'submit' THEN $13 ELSE submit_time END,
-            review_time = CASE WHEN $8 IN ('approve', 'return', 'reject') THEN $13 ELSE review_time END,
+            review_reason_code = CASE WHEN $8 IN ('save', 'askRestore', 'withdrawRevision') THEN review_reason_code ELSE $9 END,
+            review_reason = CASE WHEN $8 IN ('save', 'askRestore', 'withdrawRevision') THEN review_reason ELSE $10 END,
+            review_fields = CASE WHEN $8 IN ('save', 'askRestore', 'withdrawRevision') THEN review_fields ELSE $11 END,
+            submit_time = CASE WHEN $8 IN ('submit', 'revise') THEN $13 ELSE submit_time END,
+            review_time = CASE WHEN $8 IN ('approve', 'return', 'reject', 'returnRevision') THEN $13 ELSE review_time END,
             approval_expire_time = $12,
             restore_asked_by = $14,
+            name = $15,
+            revision = $16,
+            reminded_days = CASE WHEN $8 = 'approve' THEN NULL ELSE reminded_days END,
             version = version + 1,
             update_time = $13
         WHERE id = $1 AND version = $2
@@ -237,6 +245,8 @@ pub(crate) async fn save(
         decision.approval_expire_time,
         now,
         decision.restore_asked_by,
+        decision.name,
+        decision.revision.as_deref().map(Json) as _,
     )
     .execute(&mut *conn)
     .await?;
@@ -293,6 +303,43 @@ pub(crate) async fn expired(
         LIMIT $2
         "#,
         now,
+        limit,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// An approval that ends soon.
+pub(crate) struct Expiring {
+    pub(crate) id: Uuid,
+    /// Days before the end of this reminder: 30, 7 or 1.
+    pub(crate) days: i32,
+    pub(crate) approval_expire_time: OffsetDateTime,
+}
+
+/// Claims the reminders that are due: 30, 7 and 1 days before an approval ends, each once, and none of those that a later one
+/// has overtaken. Not where a revision waits: it is the renewal.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn claim_expiring(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Expiring>> {
+    sqlx::query_as!(
+        Expiring,
+        r#"
+        WITH due AS (
+            SELECT e.id, min(d.days) AS days
+            FROM identity.employers e, (VALUES (30), (7), (1)) AS d (days)
+            WHERE e.state = 'APPROVED' AND e.revision IS NULL AND e.approval_expire_time > identity.kit_now()
+              AND e.approval_expire_time <= identity.kit_now() + make_interval(days => d.days)
+            GROUP BY e.id, e.reminded_days
+            HAVING e.reminded_days IS NULL OR min(d.days) < e.reminded_days
+            LIMIT $1
+        )
+        UPDATE identity.employers e SET reminded_days = due.days
+        FROM due
+        WHERE e.id = due.id AND (e.reminded_days IS NULL OR e.reminded_days > due.days)
+        RETURNING e.id, due.days AS "days!", e.approval_expire_time AS "approval_expire_time!"
+        "#,
         limit,
     )
     .fetch_all(conn)

@@ -1,15 +1,23 @@
-//! Writes down that an employer's approval is over; the guard has known since the time itself.
+//! Writes down that an employer's approval is over, which the guard has known since the time itself; before that reminds of it.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use qihang_kit::{db, tasks::Task};
+use qihang_kit::{
+    db,
+    outbox::{self, Outgoing},
+    tasks::Task,
+};
+use qihang_proto::messages::v1::EmployerExpiring;
 use uuid::Uuid;
 
 use crate::{
     App,
     domain::employer::{self, Actor, Command, Part},
-    rpc::employer_flow::{record, save},
+    rpc::{
+        employer_flow::{record, save},
+        person::timestamp,
+    },
     store::{self, history::Author},
 };
 
@@ -25,6 +33,27 @@ impl ExpireEmployers {
     /// The task on a service.
     pub(crate) fn new(app: Arc<App>) -> Self {
         Self { app }
+    }
+
+    /// Tells of approvals that end soon; the row is the claim, so each reminder is published once.
+    async fn remind(&self) -> anyhow::Result<usize> {
+        let mut transaction = self.app.ctx.pool.begin().await?;
+        let due = store::employers::claim_expiring(&mut transaction, PORTION).await?;
+        for reminder in &due {
+            let message = EmployerExpiring {
+                employer_id: reminder.id.to_string(),
+                days: u32::try_from(reminder.days).unwrap_or_default(),
+                expire_time: Some(timestamp(reminder.approval_expire_time)),
+            };
+            let key = "identity.employer.expiring.v1";
+            let outgoing = Outgoing::new(self.app.ctx.ids.new_id(), key, reminder.id, &message);
+            outbox::publish(&mut transaction, outgoing).await?;
+        }
+        transaction.commit().await?;
+        if !due.is_empty() {
+            self.app.ctx.outbox.wake();
+        }
+        Ok(due.len())
     }
 
     async fn expire(&self, id: Uuid) -> anyhow::Result<()> {
@@ -72,6 +101,8 @@ impl Task for ExpireEmployers {
         for id in &due {
             self.expire(*id).await?;
         }
-        Ok(i64::try_from(due.len()).unwrap_or_default() == PORTION)
+        let reminded = self.remind().await?;
+        let full = |count: usize| i64::try_from(count).unwrap_or_default() == PORTION;
+        Ok(full(due.len()) || full(reminded))
     }
 }

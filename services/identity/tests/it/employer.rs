@@ -22,7 +22,7 @@ use qihang_proto::identity::v1::{
 
 use crate::roster_support::{SCHOOL, Way, World, reason};
 
-fn client(world: &World, principal: &Principal) -> EmployerServiceClient<Way> {
+pub(crate) fn client(world: &World, principal: &Principal) -> EmployerServiceClient<Way> {
     EmployerServiceClient::new(world.identity.as_principal(principal))
 }
 
@@ -69,7 +69,7 @@ fn papers(world: &World) -> SubmitEmployerRequest {
     }
 }
 
-async fn pending(world: &World, administrator: &Principal) -> Employer {
+pub(crate) async fn pending(world: &World, administrator: &Principal) -> Employer {
     let save = UpdateMyEmployerRequest {
         profile: Some(profile()),
         ..UpdateMyEmployerRequest::default()
@@ -85,7 +85,7 @@ async fn pending(world: &World, administrator: &Principal) -> Employer {
         .into_inner()
 }
 
-fn approve(employer: &Employer) -> ApproveEmployerRequest {
+pub(crate) fn approve(employer: &Employer) -> ApproveEmployerRequest {
     ApproveEmployerRequest {
         id: employer.id.clone(),
         submission_version: 1,

@@ -16,6 +16,7 @@ mod password;
 mod people;
 mod profiles;
 mod registration;
+mod revisions;
 mod roster;
 mod roster_support;
 mod school;

@@ -103,6 +103,7 @@ async fn login(world: &World, login: &str) -> Result<IssuedSession, Status> {
         password: PASSWORD.to_owned(),
         captcha_id,
         captcha_answer,
+        ..LoginEmployerRequest::default()
     };
     door.sessions()
         .login_employer(request)
