@@ -179,6 +179,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
         "corrections",
         "employers",
         "files",
+        "helpRequests",
         "clauseTemplates",
         "members",
         "reviews",
@@ -282,6 +283,11 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
     add("files", text(&upload, "/id"), &[side.student]);
     add("announcements", announcement(outcome).await, &[side.office]);
     add(
+        "helpRequests",
+        help_request(outcome, side.school).await,
+        &[side.office],
+    );
+    add(
         "registrationCases",
         failed_registration(outcome, side.school).await,
         &[side.office],
@@ -293,6 +299,18 @@ async fn announcement(outcome: &Outcome) -> String {
     let draft = json!({ "content": { "title": "安全检查", "body": "请勿外传" } });
     let made = outcome.school.post("/v1/announcements", draft).await.unwrap();
     text(&made, "/id")
+}
+
+/// A request for help from somebody without an account.
+async fn help_request(outcome: &Outcome, school: &str) -> String {
+    let nobody = Api::new(outcome.school.base()).unwrap();
+    let wanted = json!({
+        "schoolCode": school, "topic": "TOPIC_LOGIN", "contactName": "张三", "contactPhone": outcome.person.mobile, "text": "换了手机号",
+    });
+    let wanted = nobody.with_captcha(wanted).await.unwrap();
+    nobody.post("/v1/helpRequests", wanted).await.unwrap();
+    let waiting = outcome.school.get("/v1/helpRequests").await.unwrap();
+    text(&waiting, "/requests/0/id")
 }
 
 /// The number of a registration that was refused.

@@ -37,6 +37,14 @@ const REPEATABLE: &[(&str, &str)] = &[
         "ConfirmTotp",
         "a code counts once; recovery codes are never kept, so there is no first answer to give",
     ),
+    (
+        "IssueStudentReset",
+        "a new token replaces the one before; tokens are never kept, so there is no first answer to give",
+    ),
+    (
+        "IssueEmployerReset",
+        "a new token replaces the one before; tokens are never kept, so there is no first answer to give",
+    ),
     ("RemoveTotp", "what is gone stays gone"),
     ("ReleaseReview", "what is given back stays given back"),
 ];

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    domain::recovery_code,
+    domain::readable_code,
     error::Error,
     limits,
     login::{self, Subjects},
@@ -20,6 +20,11 @@ use crate::{
         factors,
     },
 };
+
+/// Letters of a recovery code: fifty bits, far out of reach of what the throttle lets anybody try.
+pub(crate) const RECOVERY_LETTERS: usize = 10;
+/// Recovery codes that an account gets at a time.
+pub(crate) const RECOVERY_CODES: usize = 10;
 
 /// Why a proof of the person does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +157,7 @@ async fn take(
     let Some(sealed) = factor.and_then(|factor| factor.secret_sealed) else {
         return Ok(None);
     };
-    if let Some(letters) = recovery_code::read(code) {
+    if let Some(letters) = readable_code::read(code, RECOVERY_LETTERS) {
         let hash = recovery_hash(app, account_id, &letters);
         let used = factors::use_recovery_code(conn, account_id, &hash).await?;
         return Ok(used.then_some("factor.recovery"));

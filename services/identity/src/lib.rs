@@ -8,8 +8,9 @@ use qihang_proto::identity::v1::{
     account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
     calendar_service_server::CalendarServiceServer, captcha_service_server::CaptchaServiceServer,
     correction_service_server::CorrectionServiceServer, directory_service_server::DirectoryServiceServer,
-    employer_service_server::EmployerServiceServer, member_service_server::MemberServiceServer,
-    operations_service_server::OperationsServiceServer, origin_service_server::OriginServiceServer,
+    employer_service_server::EmployerServiceServer, help_service_server::HelpServiceServer,
+    member_service_server::MemberServiceServer, operations_service_server::OperationsServiceServer,
+    origin_service_server::OriginServiceServer, password_reset_service_server::PasswordResetServiceServer,
     profile_service_server::ProfileServiceServer, reference_service_server::ReferenceServiceServer,
     registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
     school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
@@ -101,6 +102,10 @@ fn routes(app: &Arc<App>) -> Routes {
         ))
         .add_service(SessionServiceServer::new(rpc::sessions::SessionService(app())))
         .add_service(AccountServiceServer::new(rpc::accounts::AccountService(app())))
+        .add_service(PasswordResetServiceServer::new(
+            rpc::password_resets::PasswordResetService(app()),
+        ))
+        .add_service(HelpServiceServer::new(rpc::help::HelpService(app())))
         .add_service(AuditServiceServer::new(rpc::audit::AuditService(app())))
         .add_service(StaffServiceServer::new(rpc::staff::StaffService(app())))
         .add_service(SchoolServiceServer::new(rpc::schools::SchoolService(app())))

@@ -86,7 +86,7 @@ pub(crate) async fn login(app: &App, attempt: Attempt<'_>, caller: &Caller) -> R
 
 impl Who<'_> {
     /// What failures are counted by.
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         match self {
             Self::Student {
                 school_code,
@@ -97,7 +97,15 @@ impl Who<'_> {
         }
     }
 
-    async fn find(&self, app: &App, conn: &mut PgConnection) -> Result<Option<Credentials>, Error> {
+    /// The account and its password, if there is one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn find(
+        &self,
+        app: &App,
+        conn: &mut PgConnection,
+    ) -> Result<Option<Credentials>, Error> {
         let found = match self {
             Self::Student {
                 school_code,

@@ -3,7 +3,7 @@
 //! | key | when |
 //! | --- | --- |
 //! | `identity.student.registered.v1` | a student's account became active |
-//! | `identity.review.changed.v1` | something of a student began or ceased to wait for the school |
+//! | `identity.review.changed.v1` | something of a student, or a request for help, began or ceased to wait for the school |
 //!
 //! What the roster, its review and the employers publish is with their handlers.
 
@@ -16,7 +16,13 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{App, domain::origin::Part, error::Error, rpc::person::timestamp, store::students::StudentRow};
+use crate::{
+    App,
+    domain::{help, origin::Part},
+    error::Error,
+    rpc::person::timestamp,
+    store::{help::HelpRow, students::StudentRow},
+};
 
 /// A student's account became active.
 ///
@@ -89,10 +95,39 @@ pub(crate) async fn review_changed(
         plain: waiting.plain,
         barred: waiting.barred.iter().map(Uuid::to_string).collect(),
     };
+    publish_review(app, conn, waiting.record_id, &message).await
+}
+
+/// Says that a request for help waits for the school's office, or does no more.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn help_changed(
+    app: &App,
+    conn: &mut PgConnection,
+    row: &HelpRow,
+    state: help::State,
+) -> Result<(), Fault> {
+    let waiting = state == help::State::Open;
+    let message = ReviewChanged {
+        kind: review_changed::Kind::Help.into(),
+        record_id: row.id.to_string(),
+        version: u32::try_from(row.version).unwrap_or_default(),
+        waiting,
+        school_code: row.school_code.clone(),
+        level: if waiting { 2 } else { 0 },
+        since: Some(timestamp(row.create_time)),
+        ..ReviewChanged::default()
+    };
+    publish_review(app, conn, row.id, &message).await
+}
+
+async fn publish_review(
+    app: &App,
+    conn: &mut PgConnection,
+    record_id: Uuid,
+    message: &ReviewChanged,
+) -> Result<(), Fault> {
     let key = "identity.review.changed.v1";
-    outbox::publish(
-        conn,
-        Outgoing::new(app.ctx.ids.new_id(), key, waiting.record_id, &message),
-    )
-    .await
+    outbox::publish(conn, Outgoing::new(app.ctx.ids.new_id(), key, record_id, message)).await
 }

@@ -18,5 +18,9 @@ pub(crate) const REGISTRATION: &str = "identity.registration";
 pub(crate) const TICKET: &str = "identity.registration.ticket";
 /// Recovery codes of accounts.
 pub(crate) const RECOVERY_CODE: &str = "identity.recovery_code";
+/// Tokens for forgotten passwords.
+pub(crate) const PASSWORD_RESET: &str = "identity.password_reset";
+/// Telephone numbers of those who ask for help.
+pub(crate) const HELP: &str = "identity.help";
 /// Refresh tokens that follow another.
 pub(crate) const REFRESH_TOKEN: &str = "identity.refresh_token";

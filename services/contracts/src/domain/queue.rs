@@ -12,6 +12,8 @@ pub const AGREEMENT: &str = "AGREEMENT";
 pub const ORIGIN: &str = "ORIGIN";
 /// Kind of the corrections.
 pub const CORRECTION: &str = "CORRECTION";
+/// Kind of the requests for help.
+pub const HELP: &str = "HELP";
 
 /// Something that waits, as far as the rules care.
 #[derive(Debug, Clone)]
@@ -147,6 +149,7 @@ pub fn route(kind: &str, record_id: Uuid) -> String {
         AGREEMENT => format!("/v1/agreements/{record_id}"),
         ORIGIN => format!("/v1/students/{record_id}"),
         CORRECTION => format!("/v1/corrections/{record_id}"),
+        HELP => format!("/v1/helpRequests/{record_id}"),
         _ => String::new(),
     }
 }
@@ -214,7 +217,7 @@ mod tests {
             (None, Some(Hindrance::NotPlain))
         );
         assert_eq!(
-            refused(|review| review.kind = "HELP".to_owned()),
+            refused(|review| review.kind = HELP.to_owned()),
             (None, Some(Hindrance::NoBatch))
         );
         assert_eq!(refused(|review| review.kind = ORIGIN.to_owned()), (None, None));

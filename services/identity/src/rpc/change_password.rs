@@ -6,6 +6,7 @@ use qihang_kit::{
 };
 use qihang_proto::identity::v1::{ChangePasswordRequest, ChangePasswordResponse};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::set_credentials;
 use crate::{
@@ -62,12 +63,25 @@ async fn check_new(app: &App, request: &ChangePasswordRequest, principal: &Princ
         return Err(Error::PasswordUnchanged);
     }
     let mut conn = app.ctx.pool.acquire().await?;
-    let account = accounts::get(&mut conn, principal.account_id)
+    check_personal(app, &mut conn, principal.account_id, &request.new_password).await
+}
+
+/// Whether a new password is good enough for an account, given what others may know of its owner.
+///
+/// # Errors
+/// The policy's refusals; the database's.
+pub(crate) async fn check_personal(
+    app: &App,
+    conn: &mut PgConnection,
+    account_id: Uuid,
+    new_password: &str,
+) -> Result<(), Error> {
+    let account = accounts::get(conn, account_id)
         .await?
         .ok_or(Error::NotFound(Missing::Account))?;
-    let personal = personal(app, &mut conn, &account).await?;
+    let personal = personal(app, conn, &account).await?;
     let words: Vec<&str> = personal.iter().map(String::as_str).collect();
-    password::check(&request.new_password, &words).map_err(Error::WeakNew)
+    password::check(new_password, &words).map_err(Error::WeakNew)
 }
 
 /// What others may know of the account's owner.
@@ -134,6 +148,8 @@ async fn save(
     )
     .await?;
     store::limits::clear_throttle(&mut transaction, &subjects.account).await?;
+    // Who remembers the password needs no token for a forgotten one.
+    store::resets::withdraw(&mut transaction, account).await?;
     let event = Event::of("password.change", account);
     audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
     let answer = ChangePasswordResponse {

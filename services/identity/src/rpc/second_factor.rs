@@ -12,9 +12,9 @@ use sqlx::PgConnection;
 
 use crate::{
     App,
-    domain::recovery_code,
+    domain::readable_code,
     error::{Error, Missing},
-    factor::{self, Refusal},
+    factor::{self, RECOVERY_CODES, RECOVERY_LETTERS, Refusal},
     limits,
     login::{self, Subjects},
     purpose, session,
@@ -109,16 +109,18 @@ async fn renew_recovery_codes(
     principal: &Principal,
 ) -> Result<Vec<String>, Error> {
     let id = principal.account_id;
-    let codes: Vec<String> = (0..recovery_code::COUNT)
-        .map(|_| recovery_code::write(&app.ctx.ids.bytes()))
+    let letters: Vec<String> = (0..RECOVERY_CODES)
+        .map(|_| readable_code::letters(&app.ctx.ids.bytes::<RECOVERY_LETTERS>()))
         .collect();
-    let hashes: Vec<Vec<u8>> = codes
+    let hashes: Vec<Vec<u8>> = letters
         .iter()
-        .filter_map(|code| recovery_code::read(code))
-        .map(|letters| factor::recovery_hash(app, id, &letters))
+        .map(|letters| factor::recovery_hash(app, id, letters))
         .collect();
     factors::set_recovery_codes(conn, id, &hashes).await?;
-    Ok(codes)
+    Ok(letters
+        .iter()
+        .map(|letters| readable_code::group(letters))
+        .collect())
 }
 
 /// Removes the caller's second factor. Nothing happens when there is none.

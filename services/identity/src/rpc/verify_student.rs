@@ -14,6 +14,7 @@ use crate::{
     App, captcha,
     domain::{
         calendar::{Effective, Kind},
+        readable_code,
         ticket::Ticket,
     },
     error::{Error, Mismatch, Missing},
@@ -31,8 +32,6 @@ use crate::{
 
 /// Life of a ticket.
 const TICKET_LIFE: Duration = Duration::minutes(30);
-/// Letters of case numbers, which are read out on the telephone.
-const CASE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// How the given data compare with the roster.
 #[derive(Debug, Clone, Copy)]
@@ -202,7 +201,7 @@ async fn refuse(
     for (limit, subject) in limits_of(app).iter().zip([&subjects.address, &subjects.number]) {
         limit.count(conn, subject).await?;
     }
-    let case_number = case_number(&app.ctx.ids.bytes::<10>());
+    let case_number = readable_code::letters(&app.ctx.ids.bytes::<10>());
     let case = CaseRow {
         school_code: school.code.clone(),
         student_number_sealed: app.sealer.seal(student_number.as_bytes(), &tie(&case_number))?,
@@ -227,9 +226,4 @@ async fn refuse(
         office_contact: school.office_contact.clone(),
         office_phone: school.office_phone.clone(),
     })
-}
-
-fn case_number(random: &[u8]) -> String {
-    let letter = |byte: &u8| CASE_ALPHABET.get(usize::from(byte % 32)).copied().map(char::from);
-    random.iter().filter_map(letter).collect()
 }

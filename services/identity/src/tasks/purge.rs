@@ -1,4 +1,5 @@
-//! Deletes what is past its time: ended sessions, counters, audit events, refused registrations; lets go of old requests to join.
+//! Deletes what is past its time: ended sessions, counters, audit events, refused registrations, tokens for forgotten passwords,
+//! answered requests for help; lets go of old requests to join.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,10 +32,12 @@ impl Task for Purge {
         let audit = store::audit_chain::purge(&mut transaction, days, BATCH).await?;
         let cases = store::audit::purge_cases(&mut transaction, BATCH).await?;
         let requests = store::members::lapse_requests(&mut transaction, BATCH).await?;
+        let resets = store::resets::purge(&mut transaction, BATCH).await?;
+        let help = store::help::purge(&mut transaction, BATCH).await?;
         let head = store::audit_chain::head(&mut transaction).await?;
         transaction.commit().await?;
         // Whoever cuts the chain's end off and mends its head cannot do so in yesterday's logs.
         tracing::info!(sequence = head.sequence, hash = %hex::encode(&head.hash), "head of the audit");
-        Ok([sessions, limits, audit, cases, requests].contains(&BATCH.unsigned_abs()))
+        Ok([sessions, limits, audit, cases, requests, resets, help].contains(&BATCH.unsigned_abs()))
     }
 }
