@@ -43,9 +43,13 @@ servers: ## Keeps private servers open and prints the environment that tests wan
 	$(CLIPPY) cargo build -p qihang-tests --bin with-servers
 	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers
 
-bench: ## Measures, each thing against a stated baseline
-	$(INSTALL) postgres
-	$(WITH_TOOLS) cargo run --release -p qihang-tests --bin bench
+# Which measurements: all when empty, else some of papers suite gateway login overload messages roster.
+ONLY ?=
+
+bench: ## Measures, each thing against a stated baseline; ONLY= picks some
+	$(INSTALL) postgres redis rabbitmq
+	cargo build --release --workspace --bins
+	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/release/bench $(ONLY)
 
 # Seconds for each target of cargo fuzz, and examples of each call and caller for Schemathesis.
 SECONDS ?= 60

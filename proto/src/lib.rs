@@ -49,6 +49,8 @@ packages! {
     documents => "qihang.documents.v1";
     /// What every service answers about itself.
     operations => "qihang.operations.v1";
+    /// What every service holds about a person.
+    subject => "qihang.subject.v1";
     /// Announcements.
     push => "qihang.push.v1";
     /// What goes over the broker.

@@ -1,165 +1,120 @@
-//! Measurements of the suite, each against a baseline that is stated: `make bench`.
+//! Measurements of the suite, each against a baseline of the same run: `make bench`, or `make bench ONLY="gateway login"`.
+//!
+//! Rounds of the two sides alternate. Figures are medians with the smallest and the largest round; the processor time of a
+//! request is the one to trust on a machine that others use. What they were is in `docs/performance.md`.
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+mod gateway;
+mod login;
+mod measure;
+mod messages;
+mod overload;
+mod papers;
+mod roster;
+mod suite;
 
 use anyhow::Context as _;
-use qihang_kit::{client::ServiceChannel, settings::Common, telemetry::Telemetry};
-use qihang_proto::identity::v1::{
-    GetSchoolRequest, ListSchoolsRequest, school_service_client::SchoolServiceClient,
+use qihang_kit::{settings::Common, telemetry::Telemetry};
+use qihang_standalone::{
+    demo::walk,
+    distributed::{self, Options},
+    postgres::Use,
+    secrets::Secrets,
 };
-use qihang_standalone::demo::{self, Api, Step};
-use qihang_tests::{SCHOOL, Standalone};
-use sqlx::{Connection as _, PgConnection};
+use qihang_tests::{Scratch, Standalone, plan, programs};
 
-/// Students of the roster that is taken in.
-const STUDENTS: u32 = 20_000;
-/// Calls of which the median is taken.
-const CALLS: usize = 400;
+use crate::measure::Line;
 
-/// One line of the table.
-struct Line {
-    name: &'static str,
-    ours: Duration,
-    baseline: Duration,
-    against: &'static str,
-}
+/// 哈尔滨工业大学.
+const SCHOOL: &str = qihang_tests::SCHOOL;
+/// Everything that can be measured, in the order in which it is.
+const ALL: [&str; 7] = [
+    "papers", "suite", "gateway", "login", "overload", "messages", "roster",
+];
+/// No caller is slowed down here.
+const UNLIMITED: [(&str, &str); 2] = [
+    ("gateway.rate_per_minute", "100000000"),
+    ("gateway.address_rate_per_minute", "100000000"),
+];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    drop(rustls::crypto::ring::default_provider().install_default());
     let mut settings = Common::embedded()?.telemetry;
     "error".clone_into(&mut settings.log_filter);
     let telemetry = Telemetry::start("bench", &settings)?;
-    let unlimited = [
-        ("gateway.rate_per_minute", "1000000"),
-        ("gateway.address_rate_per_minute", "1000000"),
-    ];
-    let suite = Standalone::start("bench", telemetry.metrics(), &unlimited).await?;
-    let lines = vec![
-        roster(&suite).await?,
-        get_school(&suite).await?,
-        list_schools(&suite).await?,
-    ];
-    suite.stop().await;
-    show(&lines);
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|one| one == name);
+    for name in &asked {
+        anyhow::ensure!(ALL.contains(&name.as_str()), "{name} is none of {ALL:?}");
+    }
+    let folder = Scratch::new("bench")?;
+    head();
+    if wanted("papers") {
+        let place = folder.path().join("seal");
+        show(&tokio::task::spawn_blocking(move || papers::lines(&place)).await??);
+    }
+    if wanted("suite") {
+        show(&suite::lines(folder.path()).await?);
+    }
+    if ["gateway", "login", "overload", "messages"]
+        .into_iter()
+        .any(wanted)
+    {
+        distributed(&folder, wanted).await?;
+    }
+    if wanted("roster") {
+        let standalone = Standalone::start("bench-roster", telemetry.metrics(), &UNLIMITED).await?;
+        show(&[roster::line(&standalone).await?]);
+        standalone.stop().await;
+    }
     Ok(())
 }
 
-/// Reading, checking, sealing and merging an XLSX roster, against a bare COPY of as many rows.
-async fn roster(suite: &Standalone) -> anyhow::Result<Line> {
-    let mut ours = Duration::ZERO;
-    demo::walk(suite.running.url(), &suite.plan(7, STUDENTS), |step: Step| {
-        if step.title == "导入" {
-            ours = step.took;
-        }
-    })
-    .await?;
-    let postgres = suite
-        .running
-        .postgres()
-        .context("the suite has a database of its own")?;
-    let mut database = PgConnection::connect(&postgres.url("qihang")).await?;
-    let row = "\t0123456789abcdef".repeat(24);
-    let rows: String = (0..STUDENTS).map(|number| format!("{number}{row}\n")).collect();
-    let columns: Vec<String> = (0..24).map(|column| format!("c{column} text")).collect();
-    let table = format!(
-        "CREATE TABLE bench (number integer PRIMARY KEY, {})",
-        columns.join(", ")
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(table))
-        .execute(&mut database)
-        .await?;
-    let begun = Instant::now();
-    let mut copy = database.copy_in_raw("COPY bench FROM STDIN").await?;
-    copy.send(rows.into_bytes()).await?;
-    copy.finish().await?;
-    let baseline = begun.elapsed();
-    sqlx::raw_sql("DROP TABLE bench").execute(&mut database).await?;
-    Ok(Line {
-        name: "roster import, 20 000 students",
-        ours,
-        baseline,
-        against: "COPY of as many text rows",
-    })
-}
-
-async fn get_school(suite: &Standalone) -> anyhow::Result<Line> {
-    let api = Api::new(suite.running.url())?;
-    let path = format!("/v1/schools/{SCHOOL}");
-    let ours = median(async || api.get(&path).await.map(drop)).await?;
-    let client = SchoolServiceClient::new(channel(suite)?);
-    let baseline = median(async || {
-        let request = GetSchoolRequest {
-            code: SCHOOL.to_owned(),
-        };
-        client.clone().get_school(request).await?;
-        Ok(())
-    })
-    .await?;
-    Ok(Line {
-        name: "GET one school through the gateway",
-        ours,
-        baseline,
-        against: "the same gRPC call in process",
-    })
-}
-
-async fn list_schools(suite: &Standalone) -> anyhow::Result<Line> {
-    let api = Api::new(suite.running.url())?;
-    let ours = median(async || api.get("/v1/schools?pageSize=20").await.map(drop)).await?;
-    let client = SchoolServiceClient::new(channel(suite)?);
-    let baseline = median(async || {
-        let request = ListSchoolsRequest {
-            page_size: 20,
-            ..ListSchoolsRequest::default()
-        };
-        client.clone().list_schools(request).await?;
-        Ok(())
-    })
-    .await?;
-    Ok(Line {
-        name: "GET 20 schools through the gateway",
-        ours,
-        baseline,
-        against: "the same gRPC call in process",
-    })
-}
-
-fn channel(suite: &Standalone) -> anyhow::Result<ServiceChannel> {
-    let channels = suite.running.suite().channels("gateway", &Common::embedded()?)?;
-    Ok(channels.get("identity"))
-}
-
-async fn median<R>(call: impl Fn() -> R) -> anyhow::Result<Duration>
-where
-    R: Future<Output = anyhow::Result<()>>,
-{
-    let mut times = Vec::with_capacity(CALLS);
-    for _ in 0..CALLS {
-        let begun = Instant::now();
-        call().await?;
-        times.push(begun.elapsed());
+/// What wants each service as a process of its own, so that each one's processor time can be told.
+async fn distributed(folder: &Scratch, wanted: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+    let place = folder.path().join("distributed");
+    std::fs::create_dir_all(&place)?;
+    let secrets = Secrets::open(&place.join("secrets"))?;
+    let variable = |(key, value): (&str, &str)| {
+        (
+            format!("QIHANG_{}", key.to_uppercase().replace('.', "__")),
+            value.to_owned(),
+        )
+    };
+    let options = Options {
+        programs: programs(),
+        http: Some(([127, 0, 0, 1], qihang_standalone::process::free_port()?).into()),
+        purpose: Use::Throwaway,
+        environment: UNLIMITED.into_iter().map(variable).collect(),
+    };
+    let running = distributed::start(&place, &secrets, &options).await?;
+    let outcome = walk(running.url(), &plan(&secrets, 3, 40), |_| {})
+        .await
+        .context("the walk before the measurements")?;
+    if wanted("gateway") {
+        show(&gateway::lines(&running, folder.path()).await?);
     }
-    times.sort_unstable();
-    times.get(CALLS / 2).copied().context("no calls")
+    if wanted("login") {
+        show(&[login::line(running.url(), &outcome).await?]);
+    }
+    if wanted("overload") {
+        show(&overload::lines(running.url()).await?);
+    }
+    if wanted("messages") {
+        show(&[messages::line(running.servers()).await?]);
+    }
+    running.stop().await;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn head() {
+    println!("| what | ours | baseline of the same run | ratio | goal |\n|---|---|---|---|---|");
 }
 
 #[expect(clippy::print_stdout, reason = "the result")]
 fn show(lines: &[Line]) {
-    println!(
-        "{:<40} {:>12} {:>12} {:>8}  against",
-        "what", "ours", "baseline", "ratio"
-    );
     for line in lines {
-        println!(
-            "{:<40} {:>9.3} ms {:>9.3} ms {:>8.1}  {}",
-            line.name,
-            line.ours.as_secs_f64() * 1e3,
-            line.baseline.as_secs_f64() * 1e3,
-            line.ours.as_secs_f64() / line.baseline.as_secs_f64(),
-            line.against
-        );
+        println!("{}", line.row());
     }
 }

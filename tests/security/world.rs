@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use qihang_kit::{settings::Common, telemetry::Telemetry};
-use qihang_standalone::demo::{Api, Outcome, factor, walk, walk::PASSWORD};
+use qihang_standalone::demo::{Api, Outcome, factor, people::credit_code, walk, walk::PASSWORD};
 use qihang_tests::{SCHOOL, Standalone, plan_at};
 use serde_json::{Value, json};
 
@@ -175,6 +175,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     let mut collections: BTreeMap<&'static str, Collection> = [
         "agreements",
         "announcements",
+        "blacklist",
         "blockedEmployers",
         "corrections",
         "employers",
@@ -200,6 +201,8 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     collections.insert("dictionaries", of("nothing"));
     // Pages of the guide are public, and their drafts the province's.
     collections.insert("guides", of("nothing"));
+    // Every office may look at every edition of the form.
+    collections.insert("agreementEditions", of("nothing"));
     collections.insert("deadLetters", of(NOBODY));
     collections.insert("verifications", of("nothing"));
     collections
@@ -231,6 +234,10 @@ async fn made(add: &mut impl FnMut(&str, String, &[&'static str]), outcome: &Out
         .await
         .unwrap();
     add("clauseTemplates", text(&clause, "/id"), &[side.employer]);
+    let code = credit_code(if side.school == SCHOOL { 9101 } else { 9102 });
+    let listed = json!({ "creditCode": code, "name": "虚假招聘公司", "reason": "多次收取求职者费用" });
+    let listed = outcome.province.post("/v1/blacklist", listed).await.unwrap();
+    add("blacklist", text(&listed, "/id"), &["province"]);
     let members = outcome.employer.get("/v1/members").await.unwrap();
     add("members", text(&members, "/members/0/id"), &[side.employer]);
 }

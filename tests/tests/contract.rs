@@ -46,6 +46,9 @@ const REPEATABLE: &[(&str, &str)] = &[
         "a new token replaces the one before; tokens are never kept, so there is no first answer to give",
     ),
     ("RemoveTotp", "what is gone stays gone"),
+    ("ExportMyData", "it changes nothing"),
+    ("RequestErasure", "one wish of an account waits at a time"),
+    ("WithdrawErasure", "what is taken back stays taken back"),
     ("ReleaseReview", "what is given back stays given back"),
 ];
 

@@ -9,7 +9,15 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
-use qihang_kit::{codes, consume, run::terminated, settings::Common, telemetry::Telemetry};
+use qihang_kit::{
+    codes, consume,
+    run::{
+        keys::{self, Keys},
+        terminated,
+    },
+    settings::Common,
+    telemetry::Telemetry,
+};
 use qihang_standalone::{
     demo::{self, Outcome, Plan, Step, factor},
     distributed,
@@ -83,6 +91,9 @@ enum Command {
     /// The hash chains of audit and histories; while the suite is stopped.
     #[command(subcommand)]
     Audit(Audit),
+    /// The keys that seal personal data, by service; while the suite is stopped.
+    #[command(subcommand)]
+    Keys(Keys),
 }
 
 #[derive(Subcommand)]
@@ -131,6 +142,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
                     Command::Totp { secret } => factor::code(&secret).map(|code| say(&code)),
                     Command::DeadLetters(command) => letters(&place, command, &telemetry).await,
                     Command::Audit(Audit::Verify) => verify(&place, &telemetry).await,
+                    Command::Keys(command) => data_keys(&place, &command, &telemetry).await,
                 }
             };
             let outcome = work.await;
@@ -238,10 +250,10 @@ async fn demonstrate(place: &Place, students: u32, telemetry: &Telemetry) -> any
 }
 
 async fn walk(url: &str, folder: &Path, secrets: &Secrets, students: u32) -> anyhow::Result<()> {
-    let school = codes::schools().iter().find(|school| school.code == SCHOOL);
+    let school = codes::school(SCHOOL);
     say(&format!(
         "主流程演示 {url} · {} · {students} 名学生",
-        school.map_or(SCHOOL, |school| &school.name)
+        school.map_or(SCHOOL, |school| school.name)
     ));
     let mut number = 0;
     let mut all = Duration::ZERO;
@@ -357,6 +369,22 @@ async fn verify(place: &Place, telemetry: &Telemetry) -> anyhow::Result<()> {
             all &= whole;
         }
         ensure!(all, "a chain is broken");
+        Ok(())
+    };
+    let outcome = work.await;
+    running.stop().await;
+    outcome
+}
+
+async fn data_keys(place: &Place, command: &Keys, telemetry: &Telemetry) -> anyhow::Result<()> {
+    let data = DataFolder::take(&place.data)?;
+    let running = suite::start(data.path(), &data.secrets()?, options(place), telemetry.metrics()).await?;
+    let work = async {
+        for service in running.suite().started() {
+            for line in keys::keys(command, service).await? {
+                say(&line);
+            }
+        }
         Ok(())
     };
     let outcome = work.await;

@@ -36,6 +36,8 @@ pub const SERVICES: [&str; 7] = [
 
 /// Sections of the settings that every service has: those variables of the environment are passed on.
 const PASSED_ON: [&str; 3] = ["QIHANG_TELEMETRY__", "QIHANG_LIMITS__", "QIHANG_RELAY__"];
+/// Prefix of the settings that the gateway alone knows.
+const GATEWAYS_OWN: &str = "QIHANG_GATEWAY__";
 /// First pause before a process that ended is started again; doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Longest such pause.
@@ -54,7 +56,7 @@ pub struct Options {
     pub http: Option<SocketAddr>,
     /// What the databases are for.
     pub purpose: Use,
-    /// Settings of every process on top of all, e.g. `QIHANG_TELEMETRY__OTLP_ENDPOINT`.
+    /// Settings on top of all, e.g. `QIHANG_TELEMETRY__OTLP_ENDPOINT`: of every process, those of the gateway of it alone.
     pub environment: Vec<(String, String)>,
 }
 
@@ -262,6 +264,7 @@ impl Ground<'_> {
         let http = self.http;
         let mut environment = self.shared();
         environment.extend(pairs([("QIHANG_GATEWAY__HTTP", http.to_string())]));
+        environment.extend(self.more(|name| name.starts_with(GATEWAYS_OWN)));
         self.unit("gateway", environment, format!("http://{http}/readyz"))
     }
 
@@ -295,8 +298,14 @@ impl Ground<'_> {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| PASSED_ON.iter().any(|prefix| name.starts_with(prefix)));
         shared.extend(passed_on);
-        shared.extend(self.options.environment.iter().cloned());
+        shared.extend(self.more(|name| !name.starts_with(GATEWAYS_OWN)));
         shared
+    }
+
+    /// The settings on top whose names are wanted.
+    fn more(&self, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+        let more = self.options.environment.iter();
+        more.filter(|(name, _)| wanted(name)).cloned().collect()
     }
 
     /// What only one service wants to know.

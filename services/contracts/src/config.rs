@@ -35,6 +35,4 @@ pub struct SigningSettings {
     pub public_url: String,
     /// Offers of one employer to one student in a year.
     pub offers_per_year: i64,
-    /// Template of the document.
-    pub template: String,
 }

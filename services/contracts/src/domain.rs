@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod bulk;
 pub mod changes;
+pub mod edition;
 pub mod guide;
 pub mod queue;
 pub mod refusal;

@@ -24,6 +24,9 @@ pub enum Error {
     /// The templates of clauses refuse.
     #[error("clause: {0:?}")]
     Clause(ClauseFault),
+    /// Of editions of the form.
+    #[error("edition: {0:?}")]
+    Edition(EditionFault),
     /// An id that is none.
     #[error("{0} is not a UUID")]
     BadId(&'static str),
@@ -45,6 +48,9 @@ pub enum Error {
     /// No student of that school, number and name.
     #[error("student not found")]
     StudentNotFound,
+    /// The student's school keeps the employer away.
+    #[error("employer is frozen by the school")]
+    EmployerFrozen,
     /// The employer is not admitted.
     #[error("employer is not approved")]
     EmployerNotApproved,
@@ -96,6 +102,17 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
+/// What goes wrong with editions of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EditionFault {
+    /// No such edition to look at.
+    NotFound,
+    /// No such edition to publish.
+    Unknown,
+    /// It counts already.
+    Unchanged,
+}
+
 /// What goes wrong with pages of the guide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GuideFault {
@@ -128,6 +145,7 @@ impl From<Error> for Fault {
             Error::ReviewNotFound => Self::not_found("REVIEW_NOT_FOUND", "没有这一项审核，或您无权查看"),
             Error::Hindered(hindrance) => Self::precondition(hindrance.reason(), hindrance.message()),
             Error::Clause(fault) => clause(fault),
+            Error::Edition(fault) => edition(fault),
             Error::BadId(field) => Self::invalid(field, "ID_INVALID", "编号格式应为 UUID"),
             Error::Refused(refusal) => refused(&refusal),
             Error::OfferOpen => Self::already_exists(
@@ -148,6 +166,10 @@ impl From<Error> for Fault {
             Error::EmployerNotApproved => Self::precondition(
                 "EMPLOYER_NOT_APPROVED",
                 "单位尚未通过入驻审核或已停用，不能发出签约邀请",
+            ),
+            Error::EmployerFrozen => Self::precondition(
+                "EMPLOYER_FROZEN",
+                "该校已暂停贵单位向其毕业生发出邀请，请联系该校就业部门；暂停最长 72 小时",
             ),
             Error::UnknownCode(field, label) => {
                 Self::invalid(field, "CODE_UNKNOWN", format!("{label}不在代码表中，请重新选择"))
@@ -200,6 +222,22 @@ fn guide(fault: GuideFault) -> Fault {
             "最新版本已经发布，没有可发布的草稿；请先修改并保存",
         ),
         GuideFault::Blank(field) => Fault::invalid(field, "TEXT_BLANK", "请填写标题和正文，不能只有空格"),
+    }
+}
+
+fn edition(fault: EditionFault) -> Fault {
+    match fault {
+        EditionFault::NotFound => {
+            Fault::not_found("EDITION_NOT_FOUND", "没有这个版本的协议书，请从列表中选择")
+        }
+        EditionFault::Unknown => Fault::invalid(
+            "template",
+            "EDITION_UNKNOWN",
+            "没有这个版本的协议书，请从列表中选择",
+        ),
+        EditionFault::Unchanged => {
+            Fault::precondition("EDITION_UNCHANGED", "该届毕业生已在使用这个版本，无需再次发布")
+        }
     }
 }
 

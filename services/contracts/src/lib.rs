@@ -15,18 +15,22 @@ mod queue;
 mod rpc;
 mod scope;
 mod store;
+mod subjects;
 mod tasks;
 mod view;
 
 use std::sync::Arc;
 
-use qihang_kit::{Context, Service, crypto::Sealer};
+use qihang_kit::{
+    Context, Service,
+    crypto::{Sealer, reseal::Sealed},
+};
 use qihang_proto::contracts::v1::{
     agreement_review_service_server::AgreementReviewServiceServer,
     clause_template_service_server::ClauseTemplateServiceServer,
-    destination_service_server::DestinationServiceServer, guide_service_server::GuideServiceServer,
-    review_service_server::ReviewServiceServer, signing_service_server::SigningServiceServer,
-    verification_service_server::VerificationServiceServer,
+    destination_service_server::DestinationServiceServer, edition_service_server::EditionServiceServer,
+    guide_service_server::GuideServiceServer, review_service_server::ReviewServiceServer,
+    signing_service_server::SigningServiceServer, verification_service_server::VerificationServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
@@ -55,11 +59,12 @@ pub(crate) struct App {
 /// # Errors
 /// When the keys of personal data are missing or bad.
 pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
-    let sealer = Sealer::from_settings(&config.crypto)?;
+    let sealer = Sealer::load(&config.crypto, &ctx.pool).await?;
     let app = Arc::new(App { ctx, config, sealer });
     let routes = Routes::new(SigningServiceServer::new(rpc::Signing(app.clone())))
         .add_service(AgreementReviewServiceServer::new(rpc::Reviews(app.clone())))
         .add_service(ClauseTemplateServiceServer::new(rpc::Clauses(app.clone())))
+        .add_service(EditionServiceServer::new(rpc::Editions(app.clone())))
         .add_service(ReviewServiceServer::new(rpc::Queue(app.clone())))
         .add_service(VerificationServiceServer::new(rpc::Verifications(app.clone())))
         .add_service(GuideServiceServer::new(rpc::Guides(app.clone())))
@@ -67,6 +72,11 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
     Ok(Service {
         name: NAME,
         chains: vec![Arc::new(chains::Agreements)],
+        subjects: Some(Arc::new(subjects::Agreements(app.clone()))),
+        sealed: Some(Sealed {
+            sealer: app.sealer.clone(),
+            columns: &[party::COLUMN],
+        }),
         routes,
         consumers: consumers::all(&app),
         tasks: tasks::all(&app),

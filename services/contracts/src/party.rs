@@ -1,12 +1,24 @@
 //! The parties as an agreement keeps them: a copy, so that later corrections never change what was signed.
 
-use qihang_kit::crypto::Sealer;
+use qihang_kit::crypto::{
+    Sealer,
+    reseal::{Column, Tie},
+};
 use qihang_proto::identity::v1::{DirectoryEmployer, DirectorySchool, DirectoryStudent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::Error;
+
+/// The sealed copies, each tied to its agreement.
+pub(crate) const COLUMN: Column = Column {
+    table: "agreements",
+    key: "id",
+    column: "student_sealed",
+    prefix: "contracts.agreements.student_sealed/",
+    tie: Tie::Text,
+};
 
 /// The student. Sealed at rest: it holds the identity number.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -136,7 +148,7 @@ pub(crate) fn open(sealer: &Sealer, agreement: Uuid, sealed: &[u8]) -> Result<St
 }
 
 fn aad(agreement: Uuid) -> String {
-    format!("contracts.agreements.student_sealed/{agreement}")
+    format!("{}{agreement}", COLUMN.prefix)
 }
 
 /// A stored copy, or its empty form when it cannot be read.

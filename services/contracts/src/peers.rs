@@ -151,6 +151,18 @@ pub(crate) async fn employer(ctx: &Context, id: Uuid) -> Result<DirectoryEmploye
         .ok_or(Error::EmployerNotApproved)
 }
 
+/// Checks that a school does not keep an employer from its students (SM-15).
+pub(crate) fn not_frozen(employer: &DirectoryEmployer, school_code: &str) -> Result<(), Error> {
+    if employer
+        .frozen_school_codes
+        .iter()
+        .any(|code| code == school_code)
+    {
+        return Err(Error::EmployerFrozen);
+    }
+    Ok(())
+}
+
 /// A school.
 pub(crate) async fn school(ctx: &Context, code: &str) -> Result<DirectorySchool, Error> {
     let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));

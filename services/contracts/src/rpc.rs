@@ -2,6 +2,7 @@
 
 mod clauses;
 mod destinations;
+mod editions;
 mod guides;
 mod queue;
 mod reviews;
@@ -9,8 +10,8 @@ mod signing;
 mod verifications;
 
 pub(crate) use self::{
-    clauses::Clauses, destinations::Destinations, guides::Guides, queue::Queue, reviews::Reviews,
-    signing::Signing, verifications::Verifications,
+    clauses::Clauses, destinations::Destinations, editions::Editions, guides::Guides, queue::Queue,
+    reviews::Reviews, signing::Signing, verifications::Verifications,
 };
 use prost::Message;
 use sha2::{Digest as _, Sha256};

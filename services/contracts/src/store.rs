@@ -3,6 +3,7 @@
 pub(crate) mod agreements;
 pub(crate) mod clauses;
 pub(crate) mod corrections;
+pub(crate) mod editions;
 pub(crate) mod guides;
 pub(crate) mod history;
 pub(crate) mod lists;
@@ -13,3 +14,4 @@ pub(crate) mod reads;
 pub(crate) mod reminders;
 pub(crate) mod revisions;
 pub(crate) mod slots;
+pub(crate) mod subjects;

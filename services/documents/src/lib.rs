@@ -4,6 +4,7 @@
 //! (PAdES) and checked again when somebody shows them.
 
 pub mod config;
+mod consumers;
 pub mod domain;
 mod error;
 mod issue;
@@ -12,6 +13,7 @@ pub mod render;
 mod rpc;
 pub mod seal;
 mod store;
+mod subjects;
 mod tasks;
 mod upload;
 mod work;
@@ -64,8 +66,10 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
     Ok(Service {
         name: NAME,
         chains: Vec::new(),
+        subjects: Some(Arc::new(subjects::Files(app.clone()))),
+        sealed: None,
         routes: rpc::routes(&app),
-        consumers: Vec::new(),
+        consumers: vec![Arc::new(consumers::account_erased::AccountErased)],
         tasks: vec![Arc::new(tasks::Sweep::new(app))],
     })
 }

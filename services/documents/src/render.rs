@@ -21,9 +21,6 @@ use typst_render::RenderOptions;
 
 use world::DocumentWorld;
 
-/// Longest data that a template is drawn with, in bytes of JSON.
-const MAX_DATA_BYTES: usize = 64 * 1024;
-
 /// Name of the certificate in the data.
 const CERTIFICATE: &str = "certificate";
 
@@ -50,7 +47,7 @@ pub struct Drawing {
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The data is not an object or too long.
-    #[error("template data is not an object or is longer than {MAX_DATA_BYTES} bytes")]
+    #[error("template data is not an object or is longer than the template allows")]
     Data,
     /// `verify_url` does not fit into a QR code.
     #[error("verify_url does not fit into a QR code")]
@@ -157,7 +154,7 @@ fn layout(drawing: &Drawing) -> Result<PagedDocument, RenderError> {
     }
     let input =
         json!({ "data": drawing.data, "watermark": drawing.watermark, "qr": code.is_some() }).to_string();
-    if input.len() > MAX_DATA_BYTES {
+    if input.len() > drawing.template.max_data_bytes() {
         return Err(RenderError::Data);
     }
     let world = DocumentWorld::new(drawing.template, input, code)?;

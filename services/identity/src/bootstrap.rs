@@ -30,7 +30,7 @@ use crate::{
 /// The database's; when the first administrator's password is too weak.
 pub(crate) async fn run(app: &App) -> anyhow::Result<()> {
     let mut conn = app.ctx.pool.acquire().await?;
-    let written = schools::seed(&mut conn, codes::schools())
+    let written = schools::seed(&mut conn, &codes::base_schools().collect::<Vec<_>>())
         .await
         .context("schools")?;
     drop(conn);

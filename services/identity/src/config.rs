@@ -23,6 +23,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// Limits by address and person.
     pub limits_of_attempts: Limits,
+    /// Erasing accounts.
+    pub erasure: Erasure,
     /// The first administrator.
     pub bootstrap: Bootstrap,
 }
@@ -73,6 +75,16 @@ pub enum CaptchaMode {
     Always,
     /// After a failure of the same account or of the same address.
     Risk,
+}
+
+/// `[erasure]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erasure {
+    /// Days in which the owner can take the wish back.
+    pub wait_days: i64,
+    /// Exports of one account in a day.
+    pub exports_per_day: i64,
 }
 
 /// `[passwords]`.

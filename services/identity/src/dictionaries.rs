@@ -28,7 +28,29 @@ pub(crate) async fn in_force(app: &App) -> sqlx::Result<Vec<codes::Change>> {
                 entry,
             })
     };
-    Ok(tables.into_iter().flat_map(of).collect())
+    let mut in_force: Vec<codes::Change> = tables.into_iter().flat_map(of).collect();
+    let schools = store::schools::kept_by_province(&mut conn).await?;
+    in_force.extend(schools.into_iter().map(school));
+    Ok(in_force)
+}
+
+/// A school that the province took in, changed or closed, as a code of the table of schools.
+fn school(row: store::schools::SchoolRow) -> codes::Change {
+    let attributes = [
+        ("school_code5", row.short_code),
+        ("level", row.level),
+        ("run_by", row.run_by),
+    ];
+    codes::Change {
+        table: codes::SCHOOLS.to_owned(),
+        entry: codes::Entry {
+            code: row.code,
+            name: row.name,
+            parent: Some(row.region_code),
+            attributes: attributes.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+            ended: row.state == "CLOSED",
+        },
+    }
 }
 
 /// Brings this process's tables up to date.

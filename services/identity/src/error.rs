@@ -3,7 +3,7 @@
 use qihang_kit::{crypto::CryptoError, db::Stale, etag, status::Fault};
 use tonic::Status;
 
-use crate::domain::{calendar::Closed, member, password::Weakness, staff, throttle::TooEarly};
+use crate::domain::{calendar::Closed, member, password::Weakness, school, staff, throttle::TooEarly};
 
 /// An error of identity.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +145,12 @@ impl From<staff::Refusal> for Error {
 
 impl From<member::Refusal> for Error {
     fn from(refusal: member::Refusal) -> Self {
+        Self::Fault(refusal.into())
+    }
+}
+
+impl From<school::Refusal> for Error {
+    fn from(refusal: school::Refusal) -> Self {
         Self::Fault(refusal.into())
     }
 }

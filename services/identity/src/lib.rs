@@ -3,18 +3,23 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use qihang_kit::{context::Context, crypto::Sealer, service::Service};
+use qihang_kit::{
+    context::Context,
+    crypto::{Sealer, reseal::Sealed},
+    service::Service,
+};
 use qihang_proto::identity::v1::{
     account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
     calendar_service_server::CalendarServiceServer, captcha_service_server::CaptchaServiceServer,
     correction_service_server::CorrectionServiceServer, directory_service_server::DirectoryServiceServer,
+    employer_guard_service_server::EmployerGuardServiceServer,
     employer_service_server::EmployerServiceServer, help_service_server::HelpServiceServer,
-    member_service_server::MemberServiceServer, operations_service_server::OperationsServiceServer,
-    origin_service_server::OriginServiceServer, password_reset_service_server::PasswordResetServiceServer,
-    profile_service_server::ProfileServiceServer, reference_service_server::ReferenceServiceServer,
-    registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
-    school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
-    staff_service_server::StaffServiceServer,
+    member_service_server::MemberServiceServer, my_data_service_server::MyDataServiceServer,
+    operations_service_server::OperationsServiceServer, origin_service_server::OriginServiceServer,
+    password_reset_service_server::PasswordResetServiceServer, profile_service_server::ProfileServiceServer,
+    reference_service_server::ReferenceServiceServer, registration_service_server::RegistrationServiceServer,
+    roster_service_server::RosterServiceServer, school_service_server::SchoolServiceServer,
+    session_service_server::SessionServiceServer, staff_service_server::StaffServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
@@ -26,6 +31,7 @@ mod config;
 mod consumers;
 mod dictionaries;
 mod domain;
+mod erase;
 mod error;
 mod factor;
 mod keys;
@@ -39,9 +45,10 @@ mod rpc;
 mod sealing;
 mod session;
 mod store;
+mod subjects;
 mod tasks;
 
-pub use config::{Bootstrap, Captcha, CaptchaMode, Config, Limits, Passwords, SigningKeys, Tokens};
+pub use config::{Bootstrap, Captcha, CaptchaMode, Config, Erasure, Limits, Passwords, SigningKeys, Tokens};
 
 /// Name of the service, and of its schema.
 pub const NAME: &str = "identity";
@@ -65,7 +72,9 @@ pub(crate) struct App {
 /// When a setting is wrong, or the database cannot be written.
 pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
     config.validate()?;
-    let sealer = Sealer::from_settings(&config.crypto).context("settings of identity")?;
+    let sealer = Sealer::load(&config.crypto, &ctx.pool)
+        .await
+        .context("keys of identity")?;
     let app = Arc::new(App {
         sealer: Arc::new(sealer),
         passwords: passwords::Passwords::new(&config.passwords, ctx.ids.clone())?,
@@ -81,6 +90,11 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
             Arc::new(chains::Records),
             Arc::new(chains::Employers),
         ],
+        subjects: Some(Arc::new(subjects::Persons(app.clone()))),
+        sealed: Some(Sealed {
+            sealer: Sealer::clone(&app.sealer),
+            columns: sealing::COLUMNS,
+        }),
         routes: routes(&app),
         consumers: vec![consumers::agreement_holds::AgreementHolds::shared(&app)],
         tasks: vec![
@@ -88,6 +102,7 @@ pub async fn build(ctx: Context, config: Config) -> anyhow::Result<Service> {
             Arc::new(tasks::rotate_keys::RotateKeys(app.clone())),
             Arc::new(tasks::purge::Purge(app.clone())),
             Arc::new(tasks::link_audit::LinkAudit(app.clone())),
+            Arc::new(tasks::erase_accounts::EraseAccounts(app.clone())),
             Arc::new(tasks::import_roster::ImportRoster::new(app.clone())),
             Arc::new(tasks::expire_employers::ExpireEmployers::new(app)),
         ],
@@ -118,10 +133,14 @@ fn routes(app: &Arc<App>) -> Routes {
         .add_service(CorrectionServiceServer::new(rpc::corrections::CorrectionService(
             app(),
         )))
+        .add_service(MyDataServiceServer::new(rpc::my_data::MyDataService(app())))
         .add_service(ProfileServiceServer::new(rpc::profiles::ProfileService(app())))
         .add_service(EmployerServiceServer::new(rpc::employers::EmployerService::new(
             app(),
         )))
+        .add_service(EmployerGuardServiceServer::new(
+            rpc::employer_guards::EmployerGuards(app()),
+        ))
         .add_service(MemberServiceServer::new(rpc::members::MemberService(app())))
         .add_service(OperationsServiceServer::new(rpc::operations::OperationsService(
             app(),

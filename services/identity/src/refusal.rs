@@ -7,6 +7,7 @@ use crate::domain::{
     correction, correction_fields, employer, locked_fields, member,
     origin::{self, IssueProblem, Part},
     own_fields::FieldFault,
+    school,
 };
 
 impl From<origin::Refusal> for Fault {
@@ -158,6 +159,10 @@ impl From<employer::Refusal> for Fault {
                 Self::precondition("SECOND_PERSON_NEEDED", "恢复须由两人办理，请由另一位工作人员确认")
             }
             Refusal::NotYet => Self::precondition("NOT_YET", "认证尚未到期"),
+            Refusal::Blacklisted => Self::precondition(
+                "EMPLOYER_BLACKLISTED",
+                "该单位在黑名单中，不能通过认证；如已整改，请先移出黑名单",
+            ),
         }
     }
 }
@@ -184,6 +189,33 @@ impl From<member::Refusal> for Fault {
             Refusal::LastAdministrator => Self::precondition(
                 "LAST_ADMINISTRATOR",
                 "这是本单位最后一位管理员，不能移除或改为其他角色；请先指定另一位管理员",
+            ),
+        }
+    }
+}
+
+impl From<school::Refusal> for Fault {
+    fn from(refusal: school::Refusal) -> Self {
+        use school::{Refusal, State};
+        match refusal {
+            Refusal::Already(State::Open) => {
+                Self::precondition("INVALID_TRANSITION", "该学校没有停用，请刷新页面后查看")
+            }
+            Refusal::Already(State::Closed) => {
+                Self::precondition("INVALID_TRANSITION", "该学校已经停用，请刷新页面后查看")
+            }
+            Refusal::Closed => Self::precondition(
+                "SCHOOL_CLOSED",
+                "该学校已停用，不再办理注册、导入生源和创建账号；如有疑问请联系省就业中心",
+            ),
+            Refusal::ProvinceOnly { field } => {
+                let message = "校名、所在地、办学层次和性质由省就业中心维护，如需更改请联系省就业中心";
+                Self::permission_denied("PROVINCE_ONLY", message).and_field(field, "PROVINCE_ONLY", message)
+            }
+            Refusal::RegionUnknown => Self::invalid(
+                "regionCode",
+                "REGION_UNKNOWN",
+                "所在地不是本省的市（地区）代码，请从列表中选择",
             ),
         }
     }

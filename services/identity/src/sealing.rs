@@ -1,7 +1,13 @@
 //! What of a student is sealed, and how: each value is tied to the student's id, digests are keyed, so that neither a
 //! stolen table nor a swapped row says anything.
 
-use qihang_kit::{crypto::Sealer, status::Fault};
+use qihang_kit::{
+    crypto::{
+        Sealer,
+        reseal::{Column, Tie},
+    },
+    status::Fault,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,6 +21,64 @@ use crate::{
     purpose,
     store::{self, students::StudentRow},
 };
+
+/// Every column of sealed values, and what each is tied to.
+pub(crate) const COLUMNS: &[Column] = &[
+    of_id("accounts", "id", "mobile_sealed", "identity.accounts.mobile"),
+    of_id("accounts", "id", "email_sealed", "identity.accounts.email"),
+    of_id("students", "id", "identity_sealed", Kind::Identity.label()),
+    of_id("students", "id", "own_sealed", Kind::Own.label()),
+    of_id("students", "id", "roster_own_sealed", Kind::RosterOwn.label()),
+    of_id(
+        "origin_submissions",
+        "student_id",
+        "content_sealed",
+        Kind::Submission.label(),
+    ),
+    of_id("corrections", "id", "content_sealed", Kind::Correction.label()),
+    of_id(
+        "help_requests",
+        "id",
+        "content_sealed",
+        "identity.help_requests.content",
+    ),
+    of_id(
+        "help_requests",
+        "id",
+        "answer_sealed",
+        "identity.help_requests.answer",
+    ),
+    of_id("second_factors", "account_id", "secret_sealed", SECOND_FACTOR),
+    of_id("second_factors", "account_id", "pending_sealed", SECOND_FACTOR),
+    Column {
+        table: "registration_cases",
+        key: "case_number",
+        column: "student_number_sealed",
+        prefix: "identity.registration_cases.student_number",
+        tie: Tie::Text,
+    },
+    Column {
+        table: "signing_keys",
+        key: "id",
+        column: "private_sealed",
+        prefix: "identity.signing_keys.private",
+        tie: Tie::Text,
+    },
+];
+
+/// What the secrets of second factors are tied to, before the account.
+const SECOND_FACTOR: &str = "identity.second_factors.secret";
+
+/// A column whose values are tied to a UUID.
+const fn of_id(table: &'static str, key: &'static str, column: &'static str, prefix: &'static str) -> Column {
+    Column {
+        table,
+        key,
+        column,
+        prefix,
+        tie: Tie::Bytes,
+    }
+}
 
 /// A student's fields in the clear.
 #[derive(Debug, Clone)]
@@ -54,7 +118,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn label(self) -> &'static str {
+    const fn label(self) -> &'static str {
         match self {
             Self::Identity => "identity.students.identity",
             Self::Own => "identity.students.own",

@@ -1,5 +1,6 @@
 //! Background work, one file a task.
 
+pub(crate) mod erase_accounts;
 pub(crate) mod expire_employers;
 pub(crate) mod import_plan;
 pub(crate) mod import_roster;

@@ -28,6 +28,8 @@ pub async fn build(_context: Context, _config: Config) -> anyhow::Result<Service
     Ok(Service {
         name: NAME,
         chains: Vec::new(),
+        subjects: None,
+        sealed: None,
         routes: tonic::service::Routes::default(),
         consumers: Vec::new(),
         tasks: Vec::new(),

@@ -8,7 +8,18 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use time::{Duration, OffsetDateTime};
+use time::{
+    Duration, OffsetDateTime,
+    macros::{format_description, offset},
+};
+
+/// An instant for people: Beijing time to the minute, e.g. `2026-03-01 09:30`.
+#[must_use]
+pub fn local(time: OffsetDateTime) -> String {
+    time.to_offset(offset!(+8))
+        .format(format_description!("[year]-[month]-[day] [hour]:[minute]"))
+        .unwrap_or_default()
+}
 
 /// Tells the time.
 #[derive(Clone)]

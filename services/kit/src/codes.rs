@@ -42,20 +42,34 @@ pub struct Entry {
 }
 
 /// A school of the province.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct School {
     /// Ten-digit code.
-    pub code: String,
+    pub code: &'static str,
     /// Name.
-    pub name: String,
+    pub name: &'static str,
     /// GB/T 2260 code of its city.
-    pub region_code: String,
+    pub region_code: &'static str,
     /// The five-digit code that roster files may use.
-    pub short_code: String,
+    pub short_code: &'static str,
     /// 本科 or 专科.
-    pub level: String,
+    pub level: &'static str,
     /// Who runs it, 公办 or 民办.
-    pub run_by: String,
+    pub run_by: &'static str,
+}
+
+impl School {
+    fn of(entry: &'static Entry) -> Self {
+        let text = |name: &str| entry.attribute(name).unwrap_or_default();
+        Self {
+            code: &entry.code,
+            name: &entry.name,
+            region_code: entry.parent.as_deref().unwrap_or_default(),
+            short_code: text("school_code5"),
+            level: text("level"),
+            run_by: text("run_by"),
+        }
+    }
 }
 
 impl Entry {
@@ -140,7 +154,9 @@ tables![
 ];
 
 static BASE: LazyLock<Vec<Dictionary>> = LazyLock::new(load);
-static SCHOOLS: LazyLock<Vec<School>> = LazyLock::new(load_schools);
+
+/// The table of schools: identity lays over it what the province keeps in its list of schools.
+pub const SCHOOLS: &str = "school_heilongjiang_detail";
 
 /// The table of regions that addresses and places of origin use.
 const REGIONS: &str = "region_gbt2260";
@@ -220,16 +236,26 @@ pub fn region_path(code: &str) -> String {
     names.concat()
 }
 
-/// The schools of the province, by code.
-#[must_use]
-pub fn schools() -> &'static [School] {
-    &SCHOOLS
+/// The schools of the province, closed ones included.
+pub fn schools() -> impl Iterator<Item = School> {
+    dictionary(SCHOOLS)
+        .into_iter()
+        .flat_map(|table| &table.entries)
+        .map(School::of)
+}
+
+/// The schools that the binary knows, by code.
+pub fn base_schools() -> impl Iterator<Item = School> {
+    base(SCHOOLS)
+        .into_iter()
+        .flat_map(|table| &table.entries)
+        .map(School::of)
 }
 
 /// The school of a ten-digit code.
 #[must_use]
-pub fn school(code: &str) -> Option<&'static School> {
-    SCHOOLS.iter().find(|school| school.code == code)
+pub fn school(code: &str) -> Option<School> {
+    dictionary(SCHOOLS)?.entry(code).map(School::of)
 }
 
 fn load() -> Vec<Dictionary> {
@@ -272,22 +298,6 @@ fn parse(name: &'static str, title: String, version: String, text: &str) -> Dict
         entries.push(entry);
     }
     Dictionary::new(name, title, version, entries)
-}
-
-fn load_schools() -> Vec<School> {
-    let text = |entry: &Entry, name: &str| entry.attribute(name).unwrap_or_default().to_owned();
-    base("school_heilongjiang_detail")
-        .into_iter()
-        .flat_map(|dictionary| &dictionary.entries)
-        .map(|entry| School {
-            code: entry.code.clone(),
-            name: entry.name.clone(),
-            region_code: entry.parent.clone().unwrap_or_default(),
-            short_code: text(entry, "school_code5"),
-            level: text(entry, "level"),
-            run_by: text(entry, "run_by"),
-        })
-        .collect()
 }
 
 /// Rows as (header, value) pairs. A row that cannot be read is left out; the tests count every table's rows.
@@ -379,16 +389,9 @@ mod tests {
 
     #[test]
     fn the_province_has_its_schools() {
-        assert_eq!(schools().len(), 81);
+        assert_eq!(schools().count(), 81);
         let school = school("4123010212").unwrap();
-        assert_eq!(
-            (school.name.as_str(), school.short_code.as_str()),
-            ("黑龙江大学", "10212")
-        );
-        assert!(
-            schools()
-                .iter()
-                .all(|school| school.code.ends_with(&school.short_code))
-        );
+        assert_eq!((school.name, school.short_code), ("黑龙江大学", "10212"));
+        assert!(schools().all(|school| school.code.ends_with(school.short_code)));
     }
 }

@@ -1,28 +1,25 @@
-//! Personal data at rest: sealed with AES-256-GCM-SIV under a named key, found by a keyed blind index.
+//! Personal data at rest: sealed with AES-256-GCM-SIV, found by a keyed blind index.
 //!
-//! A sealed value carries the name of its key, so that keys can be changed: new values take the active key, old ones open
-//! with theirs as long as it is in the settings. What a value belongs to goes in as associated data, so that a value moved
-//! to another place does not open.
+//! The keys are in an envelope. Values are sealed under a data key of the service's own table, and each data key is sealed
+//! ("wrapped") under a master key of the settings. A sealed value carries the name of its key, so that both kinds can be
+//! changed: a new master key means wrapping a few data keys anew, a new data key means that [`reseal`] goes over the rows.
+//! What a value belongs to goes in as associated data, so that a value moved to another place does not open.
 
-use std::{collections::BTreeMap, fmt};
+mod cipher;
+pub mod data_keys;
+pub mod reseal;
 
-use aes_gcm_siv::{
-    Aes256GcmSiv, Nonce,
-    aead::{Aead as _, KeyInit as _, Payload},
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use arc_swap::ArcSwap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
-use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-/// Length of every key, in bytes.
-const KEY_LENGTH: usize = 32;
-/// Length of a nonce, in bytes.
-const NONCE_LENGTH: usize = 12;
-/// Version of a sealed value's layout.
-const LAYOUT: u8 = 1;
+use self::cipher::{KEY_LENGTH, Key, Layout, NamedKeys};
+
 /// Name of the key that development runs on.
 const DEVELOPMENT_KEY: &str = "development";
 
@@ -32,7 +29,7 @@ const DEVELOPMENT_KEY: &str = "development";
 pub struct CryptoSettings {
     /// Allows the built-in key when no other is given. Everybody knows that key: never for real data.
     pub development: bool,
-    /// Name of the key that seals; may be empty when there is only one.
+    /// Name of the key that wraps; may be empty when there is only one.
     pub active: String,
     /// Keys by name, each 32 bytes in base64.
     pub keys: BTreeMap<String, SecretString>,
@@ -52,45 +49,57 @@ pub enum CryptoError {
     /// The active key is not among the keys.
     #[error("crypto.active must name one of crypto.keys")]
     NoActiveKey,
-    /// The value's key is not in the settings.
-    #[error("the value is sealed with a key that is not in crypto.keys")]
+    /// The value's key is neither in the settings nor among the data keys.
+    #[error("the value is sealed with a key that is not there")]
     UnknownKey,
     /// The value was changed, moved, or is none of ours.
     #[error("the value does not open")]
     Broken,
 }
 
-/// Seals and opens values, and computes blind indexes.
+/// Seals and opens values, and computes blind indexes. Clones share the data keys.
 #[derive(Clone)]
 pub struct Sealer {
-    active: String,
-    keys: BTreeMap<String, Aes256GcmSiv>,
-    index_key: [u8; KEY_LENGTH],
+    masters: Arc<NamedKeys>,
+    data: Arc<ArcSwap<NamedKeys>>,
+    index_key: Key,
 }
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Sealer")
-            .field("active", &self.active)
+            .field("active", &self.data.load().active())
             .finish_non_exhaustive()
     }
 }
 
 impl Sealer {
-    /// A sealer with the keys of the settings.
+    /// A sealer with the master keys of the settings and the data keys of the service's table; the first one makes the
+    /// first data key.
     ///
     /// # Errors
-    /// When keys are missing or malformed, or the built-in key is used outside development.
-    pub fn from_settings(settings: &CryptoSettings) -> Result<Self, CryptoError> {
-        let mut keys = BTreeMap::new();
-        for (name, secret) in &settings.keys {
-            let key = read_key(name, secret, settings.development)?;
-            keys.insert(name.clone(), cipher(&key)?);
-        }
-        if keys.is_empty() && settings.development {
-            keys.insert(DEVELOPMENT_KEY.to_owned(), cipher(&development_key())?);
-        }
+    /// When master keys are missing or malformed, or the built-in key is used outside development; when a data key does
+    /// not open with any of them; the database's.
+    pub async fn load(settings: &CryptoSettings, pool: &sqlx::PgPool) -> anyhow::Result<Self> {
+        let sealer = Self::with(settings, NamedKeys::default())?;
+        data_keys::begin(&sealer, pool).await?;
+        Ok(sealer)
+    }
+
+    /// A sealer whose one data key is kept nowhere.
+    ///
+    /// # Errors
+    /// As [`Sealer::load`], but for the database's.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn in_memory(settings: &CryptoSettings) -> Result<Self, CryptoError> {
+        let mut data = NamedKeys::default();
+        data.add("memory", &cipher::new_key())?;
+        data.activate("memory")?;
+        Self::with(settings, data)
+    }
+
+    fn with(settings: &CryptoSettings, data: NamedKeys) -> Result<Self, CryptoError> {
         let index_key = match &settings.index_key {
             Some(secret) if !secret.expose_secret().is_empty() => {
                 read_key("index_key", secret, settings.development)?
@@ -98,15 +107,9 @@ impl Sealer {
             _ if settings.development => development_key(),
             _ => return Err(CryptoError::NoKeys),
         };
-        let active = match (settings.active.as_str(), keys.keys().next()) {
-            (_, None) => return Err(CryptoError::NoKeys),
-            ("", Some(only)) if keys.len() == 1 => only.clone(),
-            (name, _) if keys.contains_key(name) => name.to_owned(),
-            _ => return Err(CryptoError::NoActiveKey),
-        };
         Ok(Self {
-            active,
-            keys,
+            masters: Arc::new(master_keys(settings)?),
+            data: Arc::new(ArcSwap::from_pointee(data)),
             index_key,
         })
     }
@@ -116,27 +119,7 @@ impl Sealer {
     /// # Errors
     /// When the value is too long for the cipher; never for a record's field.
     pub fn seal(&self, plain: &[u8], aad: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let cipher = self.keys.get(&self.active).ok_or(CryptoError::UnknownKey)?;
-        let name = self.active.as_bytes();
-        let mut nonce = [0; NONCE_LENGTH];
-        rand::rng().fill_bytes(&mut nonce);
-        let mut sealed = vec![
-            LAYOUT,
-            u8::try_from(name.len()).map_err(|_| CryptoError::NoActiveKey)?,
-        ];
-        sealed.extend_from_slice(name);
-        let bound = bind(&sealed, aad);
-        sealed.extend_from_slice(&nonce);
-        let payload = Payload {
-            msg: plain,
-            aad: &bound,
-        };
-        sealed.extend(
-            cipher
-                .encrypt(&Nonce::from(nonce), payload)
-                .map_err(|_| CryptoError::Broken)?,
-        );
-        Ok(sealed)
+        self.data.load().seal(Layout::Data, plain, aad)
     }
 
     /// Opens a sealed value.
@@ -144,21 +127,23 @@ impl Sealer {
     /// # Errors
     /// When its key is gone, or the value was changed or belongs elsewhere.
     pub fn open(&self, sealed: &[u8], aad: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let (name, nonce, text, head) = split(sealed).ok_or(CryptoError::Broken)?;
-        let cipher = self.keys.get(name).ok_or(CryptoError::UnknownKey)?;
-        let payload = Payload {
-            msg: text,
-            aad: &bind(head, aad),
-        };
-        cipher
-            .decrypt(&Nonce::from(nonce), payload)
-            .map_err(|_| CryptoError::Broken)
+        match cipher::layout(sealed) {
+            Some(Layout::Data) => self.data.load().open(sealed, aad),
+            // From before there were data keys.
+            Some(Layout::Master) => self.masters.open(sealed, aad),
+            None => Err(CryptoError::Broken),
+        }
     }
 
     /// True when the value is sealed with another key than the active one, and should be sealed again.
     #[must_use]
     pub fn is_stale(&self, sealed: &[u8]) -> bool {
-        split(sealed).is_none_or(|(name, ..)| name != self.active)
+        !sealed.starts_with(&self.head())
+    }
+
+    /// How values begin that are sealed with the active key.
+    fn head(&self) -> Vec<u8> {
+        cipher::head(Layout::Data, self.data.load().active())
     }
 
     /// A keyed hash that finds equal values without showing them. `purpose` keeps indexes of different columns apart.
@@ -187,37 +172,25 @@ impl Sealer {
     }
 }
 
-/// Name of the key, nonce, ciphertext, and the head before the nonce.
-type Parts<'a> = (&'a str, [u8; NONCE_LENGTH], &'a [u8], &'a [u8]);
-
-/// Splits a sealed value.
-fn split(sealed: &[u8]) -> Option<Parts<'_>> {
-    let (layout, rest) = sealed.split_first()?;
-    let (length, rest) = rest.split_first()?;
-    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
-    let (nonce, text) = rest.split_at_checked(NONCE_LENGTH)?;
-    let head = sealed.get(..2 + name.len())?;
-    (*layout == LAYOUT).then_some(())?;
-    Some((
-        std::str::from_utf8(name).ok()?,
-        nonce.try_into().ok()?,
-        text,
-        head,
-    ))
+fn master_keys(settings: &CryptoSettings) -> Result<NamedKeys, CryptoError> {
+    let mut keys = NamedKeys::default();
+    for (name, secret) in &settings.keys {
+        keys.add(name, &read_key(name, secret, settings.development)?)?;
+    }
+    if settings.keys.is_empty() && settings.development {
+        keys.add(DEVELOPMENT_KEY, &development_key())?;
+    }
+    match (settings.active.as_str(), keys.only()) {
+        ("", Some(only)) => keys.activate(&only)?,
+        ("", None) if settings.keys.is_empty() => return Err(CryptoError::NoKeys),
+        (name, _) => keys.activate(name)?,
+    }
+    Ok(keys)
 }
 
-/// Head and place together; the head's length is in itself, so that no two pairs give the same bytes.
-fn bind(head: &[u8], aad: &[u8]) -> Vec<u8> {
-    [head, aad].concat()
-}
-
-fn cipher(key: &[u8; KEY_LENGTH]) -> Result<Aes256GcmSiv, CryptoError> {
-    Aes256GcmSiv::new_from_slice(key).map_err(|_| CryptoError::BadKey(String::new()))
-}
-
-fn read_key(name: &str, secret: &SecretString, development: bool) -> Result<[u8; KEY_LENGTH], CryptoError> {
+fn read_key(name: &str, secret: &SecretString, development: bool) -> Result<Key, CryptoError> {
     let bytes = STANDARD.decode(secret.expose_secret().trim()).ok();
-    let key: Option<[u8; KEY_LENGTH]> = bytes.and_then(|bytes| bytes.try_into().ok());
+    let key: Option<Key> = bytes.and_then(|bytes| bytes.try_into().ok());
     match key {
         Some(key) if development || key != development_key() => Ok(key),
         _ => Err(CryptoError::BadKey(name.to_owned())),
@@ -251,15 +224,16 @@ mod tests {
         }
     }
 
+    /// What a master key sealed before there were data keys.
     #[test]
-    fn old_values_open_after_a_change_of_key_and_not_without_it() {
-        let old = Sealer::from_settings(&settings("", &[("a", 1)])).unwrap();
-        let both = Sealer::from_settings(&settings("b", &[("a", 1), ("b", 2)])).unwrap();
-        let new = Sealer::from_settings(&settings("", &[("b", 2)])).unwrap();
-        let sealed = old.seal(b"230102", b"students.identity").unwrap();
+    fn old_values_open_with_their_master_key_and_not_without_it() {
+        let old = master_keys(&settings("", &[("a", 1)])).unwrap();
+        let sealed = old.seal(Layout::Master, b"230102", b"students.identity").unwrap();
+        let both = Sealer::in_memory(&settings("b", &[("a", 1), ("b", 2)])).unwrap();
         assert_eq!(both.open(&sealed, b"students.identity").unwrap(), b"230102");
         assert!(both.is_stale(&sealed));
         assert!(!both.is_stale(&both.seal(b"230102", b"").unwrap()));
+        let new = Sealer::in_memory(&settings("", &[("b", 2)])).unwrap();
         assert_eq!(
             new.open(&sealed, b"students.identity"),
             Err(CryptoError::UnknownKey)
@@ -269,29 +243,29 @@ mod tests {
     #[test]
     fn the_built_in_key_is_refused_outside_development() {
         assert_eq!(
-            Sealer::from_settings(&CryptoSettings::default()).unwrap_err(),
+            Sealer::in_memory(&CryptoSettings::default()).unwrap_err(),
             CryptoError::NoKeys
         );
         let development = CryptoSettings {
             development: true,
             ..CryptoSettings::default()
         };
-        assert!(Sealer::from_settings(&development).is_ok());
+        assert!(Sealer::in_memory(&development).is_ok());
         let mut copied = settings("a", &[("a", 1)]);
         copied
             .keys
             .insert("a".to_owned(), STANDARD.encode(development_key()).into());
         assert_eq!(
-            Sealer::from_settings(&copied).unwrap_err(),
+            Sealer::in_memory(&copied).unwrap_err(),
             CryptoError::BadKey("a".to_owned())
         );
         let two = settings("", &[("a", 1), ("b", 2)]);
-        assert_eq!(Sealer::from_settings(&two).unwrap_err(), CryptoError::NoActiveKey);
+        assert_eq!(Sealer::in_memory(&two).unwrap_err(), CryptoError::NoActiveKey);
     }
 
     #[test]
     fn an_index_depends_on_purpose_value_and_key() {
-        let sealer = Sealer::from_settings(&settings("", &[("a", 1)])).unwrap();
+        let sealer = Sealer::in_memory(&settings("", &[("a", 1)])).unwrap();
         let index = sealer.blind_index("mobile", "13800000000");
         assert_eq!(index.len(), 32);
         assert_eq!(index, sealer.blind_index("mobile", "13800000000"));
@@ -303,7 +277,7 @@ mod tests {
     #[test]
     fn the_padded_key_gives_plain_hmac() {
         use hmac::KeyInit as _;
-        let sealer = Sealer::from_settings(&settings("", &[("a", 1)])).unwrap();
+        let sealer = Sealer::in_memory(&settings("", &[("a", 1)])).unwrap();
         let mut plain = Hmac::<Sha256>::new_from_slice(&[9; KEY_LENGTH]).unwrap();
         plain.update(&1_u64.to_be_bytes());
         plain.update(b"pv");
@@ -316,7 +290,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_sealed_opens_only_in_its_place(plain in any::<Vec<u8>>(), aad in "[a-z.]{0,20}", at in any::<prop::sample::Index>()) {
-            let sealer = Sealer::from_settings(&settings("", &[("a", 1)])).unwrap();
+            let sealer = Sealer::in_memory(&settings("", &[("a", 1)])).unwrap();
             let sealed = sealer.seal(&plain, aad.as_bytes()).unwrap();
             prop_assert_eq!(sealer.open(&sealed, aad.as_bytes()).unwrap(), plain);
             let elsewhere = [aad.as_bytes(), b"x"].concat();
@@ -328,7 +302,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes in any::<Vec<u8>>()) {
-            let sealer = Sealer::from_settings(&settings("", &[("a", 1)])).unwrap();
+            let sealer = Sealer::in_memory(&settings("", &[("a", 1)])).unwrap();
             prop_assert!(sealer.open(&bytes, b"").is_err());
         }
     }

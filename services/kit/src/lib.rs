@@ -29,6 +29,7 @@ pub mod service;
 pub mod settings;
 pub mod sheet;
 pub mod status;
+pub mod subject;
 pub mod tasks;
 pub mod telemetry;
 #[cfg(feature = "testing")]

@@ -1,6 +1,7 @@
 //! Starting services: one alone ([`run`]), or several in one process ([`Suite`]).
 
 mod alone;
+pub mod keys;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -18,6 +19,10 @@ use crate::{
     clock::Clock,
     consume::Subscription,
     context::Context,
+    crypto::{
+        data_keys,
+        reseal::{Reseal, Sealed},
+    },
     db,
     files::FileStore,
     history::{self, Chains},
@@ -28,6 +33,7 @@ use crate::{
     server::{Layers, Ready, stack},
     service::Service,
     settings::{Common, Loaded},
+    subject,
     tasks::{self, Sweep},
     telemetry,
 };
@@ -60,6 +66,8 @@ pub struct Started {
     pub subscriptions: Arc<Vec<Subscription>>,
     /// Its hash chains.
     pub chains: Arc<Vec<Arc<dyn Chains>>>,
+    /// What it seals.
+    pub sealed: Option<Sealed>,
     bus: Bus,
 }
 
@@ -208,7 +216,11 @@ impl Suite {
             .collect();
         let subscriptions = Arc::new(subscriptions);
         let operations = operations::server(service.name, context.pool.clone(), subscriptions.clone());
-        let endpoint = stack(service.name, service.routes.add_service(operations), layers);
+        let routes = service
+            .routes
+            .add_service(operations)
+            .add_service(subject::server(service.subjects));
+        let endpoint = stack(service.name, routes, layers);
         self.registry.add(service.name, endpoint.clone());
         for subscription in subscriptions.iter() {
             self.workers
@@ -222,10 +234,8 @@ impl Suite {
             common.relay,
         );
         self.relays.push(relay);
-        let sweep: Arc<dyn tasks::Task> = Arc::new(Sweep {
-            pool: context.pool.clone(),
-        });
-        for task in service.tasks.into_iter().chain([sweep]) {
+        let own = own_tasks(&context.pool, service.sealed.as_ref());
+        for task in service.tasks.into_iter().chain(own) {
             self.workers.push(tasks::spawn(
                 service.name,
                 task,
@@ -239,11 +249,25 @@ impl Suite {
             pool: context.pool.clone(),
             subscriptions,
             chains: Arc::new(service.chains),
+            sealed: service.sealed,
             bus: self.bus.clone(),
         };
         self.started.push(started.clone());
         started
     }
+}
+
+/// What kit itself does in the background of a service.
+fn own_tasks(pool: &PgPool, sealed: Option<&Sealed>) -> Vec<Arc<dyn tasks::Task>> {
+    let mut own: Vec<Arc<dyn tasks::Task>> = vec![Arc::new(Sweep { pool: pool.clone() })];
+    if let Some(sealed) = sealed {
+        own.push(Arc::new(data_keys::Refresh {
+            sealer: sealed.sealer.clone(),
+            pool: pool.clone(),
+        }));
+        own.push(Arc::new(Reseal::new(sealed.clone(), pool.clone())));
+    }
+    own
 }
 
 /// Shows how full a pool is; read when metrics are.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{consume::Consumer, history::Chains, tasks::Task};
+use crate::{consume::Consumer, crypto::reseal::Sealed, history::Chains, subject::Subjects, tasks::Task};
 
 /// What a service serves, what it consumes and what it does in the background.
 pub struct Service {
@@ -14,6 +14,10 @@ pub struct Service {
     pub consumers: Vec<Arc<dyn Consumer>>,
     /// Hash chains that `audit verify` checks.
     pub chains: Vec<Arc<dyn Chains>>,
+    /// What it holds about people, when it does.
+    pub subjects: Option<Arc<dyn Subjects>>,
+    /// What it seals, when it does.
+    pub sealed: Option<Sealed>,
     /// Background work.
     pub tasks: Vec<Arc<dyn Task>>,
 }

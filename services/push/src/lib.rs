@@ -8,12 +8,14 @@ use serde::Deserialize;
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
 
+mod consumers;
 pub mod domain;
 mod error;
 mod messages;
 mod peers;
 mod rpc;
 mod store;
+mod subjects;
 mod tasks;
 mod view;
 
@@ -48,8 +50,10 @@ pub async fn build(ctx: Context, _config: Config) -> anyhow::Result<Service> {
     Ok(Service {
         name: NAME,
         chains: Vec::new(),
+        subjects: Some(Arc::new(subjects::Reads(app.clone()))),
+        sealed: None,
         routes,
-        consumers: Vec::new(),
+        consumers: vec![Arc::new(consumers::account_erased::AccountErased)],
         tasks: vec![Arc::new(tasks::publish::Publish(app))],
     })
 }

@@ -50,7 +50,7 @@ impl Consumer for IssueDocument {
         let request = IssueDocumentRequest {
             // The same message asks for the same file, however often it comes.
             request_id: delivery.id.to_string(),
-            template: app.config.signing.template.clone(),
+            template: record.template.clone(),
             data: Some(data),
             owner: format!("contracts.agreement/{id}"),
             file_name: format!("就业协议书-{}.pdf", record.serial.as_deref().unwrap_or_default()),

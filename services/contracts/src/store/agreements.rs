@@ -35,6 +35,7 @@ pub(crate) struct Record {
     pub(crate) reason_code: String,
     pub(crate) reason_fields: Vec<String>,
     pub(crate) cancel_reason: String,
+    pub(crate) template: String,
     pub(crate) supersedes_id: Option<Uuid>,
     pub(crate) uncounted: bool,
     pub(crate) effective_time: Option<OffsetDateTime>,
@@ -79,6 +80,7 @@ pub(crate) struct Row {
     pub(crate) reason: String,
     pub(crate) reason_code: String,
     pub(crate) reason_fields: Vec<String>,
+    pub(crate) template: String,
     pub(crate) supersedes_id: Option<Uuid>,
     pub(crate) uncounted: bool,
     pub(crate) effective_time: Option<OffsetDateTime>,
@@ -104,6 +106,7 @@ impl TryFrom<Row> for Record {
             Some("EMPLOYER") => Some(Party::Employer),
             Some(_) => return Err(inconsistent("cancel_by")),
         };
+        let claim = row.claim_account.zip(row.claim_until);
         let rules = Agreement {
             id: row.id,
             state: State::parse(&row.state).ok_or_else(|| inconsistent("state"))?,
@@ -114,10 +117,7 @@ impl TryFrom<Row> for Record {
             expire_time: row.expire_time,
             amend_deadline: row.amend_deadline,
             department_passed: row.department_passed,
-            claim: row
-                .claim_account
-                .zip(row.claim_until)
-                .map(|(account, until)| Claim { account, until }),
+            claim: claim.map(|(account, until)| Claim { account, until }),
             cancel: cancel_by
                 .zip(row.cancel_until)
                 .map(|(by, until)| Cancel { by, until }),
@@ -146,6 +146,7 @@ impl TryFrom<Row> for Record {
             reason_code: row.reason_code,
             reason_fields: row.reason_fields,
             cancel_reason: row.cancel_reason,
+            template: row.template,
             supersedes_id: row.supersedes_id,
             uncounted: row.uncounted,
             effective_time: row.effective_time,
@@ -156,13 +157,15 @@ impl TryFrom<Row> for Record {
     }
 }
 
-/// Inserts a draft.
+/// Inserts a draft on the edition of the form that counts for its graduation year; the record's own where none was published.
 pub(crate) async fn insert(conn: &mut PgConnection, record: &Record) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO contracts.agreements
              (id, state, student_id, employer_id, school_code, department, cohort, levels, revision, last_revision,
-              student_sealed, employer, school, supersedes_id, uncounted)
-         VALUES ($1, 'DRAFT', $2, $3, $4, $5, $6, $7, 1, 1, $8, $9, $10, $11, $12)",
+              student_sealed, employer, school, supersedes_id, uncounted, template)
+         VALUES ($1, 'DRAFT', $2, $3, $4, $5, $6, $7, 1, 1, $8, $9, $10, $11, $12,
+                 coalesce((SELECT e.template FROM contracts.editions AS e WHERE e.cohort <= $6
+                           ORDER BY e.cohort DESC, e.id DESC LIMIT 1), $13))",
         record.rules.id,
         record.student_id,
         record.employer_id,
@@ -175,6 +178,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, record: &Record) -> Result<(
         record.school,
         record.supersedes_id,
         record.uncounted,
+        record.template,
     )
     .execute(conn)
     .await?;
@@ -189,7 +193,7 @@ pub(crate) async fn find(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Re
                   a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
                   a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
                   a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
-                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
+                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.template, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
                   a.create_time, a.update_time,
                   (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
                   (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"

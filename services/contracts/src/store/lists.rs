@@ -21,7 +21,7 @@ pub(crate) async fn of_party(
                   a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
                   a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
                   a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
-                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
+                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.template, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
                   a.create_time, a.update_time,
                   (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
                   (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
@@ -59,7 +59,7 @@ pub(crate) async fn to_review(
                   a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
                   a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
                   a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
-                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
+                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.template, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
                   a.create_time, a.update_time,
                   (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
                   (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"

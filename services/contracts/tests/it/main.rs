@@ -6,6 +6,7 @@ mod amendments;
 mod bulk;
 mod chains;
 mod clauses;
+mod editions;
 mod guides;
 mod neighbours;
 mod offers;

@@ -44,7 +44,7 @@ pub(crate) struct Identity(Arc<Known>);
 #[derive(Default)]
 struct Known {
     students: Mutex<HashMap<String, DirectoryStudent>>,
-    /// States of employers that are not simply admitted.
+    /// States of employers that are not simply admitted; FROZEN is admitted, and kept away by [`SCHOOL`].
     employers: Mutex<HashMap<String, String>>,
     away: AtomicBool,
 }
@@ -153,12 +153,17 @@ impl DirectoryService for Identity {
     ) -> Result<Response<BatchGetEmployersResponse>, Status> {
         self.here()?;
         let states = self.0.employers.lock().unwrap();
-        let employer = |id: &String| DirectoryEmployer {
-            id: id.clone(),
-            name: "龙江软件有限公司".to_owned(),
-            credit_code: "91230100MA00000000".to_owned(),
-            state: states.get(id).map_or("APPROVED", String::as_str).to_owned(),
-            ..DirectoryEmployer::default()
+        let employer = |id: &String| {
+            let state = states.get(id).map_or("APPROVED", String::as_str);
+            let frozen = state == "FROZEN";
+            DirectoryEmployer {
+                id: id.clone(),
+                name: "龙江软件有限公司".to_owned(),
+                credit_code: "91230100MA00000000".to_owned(),
+                state: if frozen { "APPROVED" } else { state }.to_owned(),
+                frozen_school_codes: frozen.then(|| SCHOOL.to_owned()).into_iter().collect(),
+                ..DirectoryEmployer::default()
+            }
         };
         let employers = request.get_ref().ids.iter().map(employer).collect();
         Ok(Response::new(BatchGetEmployersResponse { employers }))

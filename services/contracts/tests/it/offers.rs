@@ -360,6 +360,27 @@ async fn a_suspended_employers_open_offers_are_withdrawn_and_signed_ones_stay() 
 }
 
 #[tokio::test]
+async fn an_employer_that_a_school_keeps_away_sends_its_students_nothing() {
+    let suite = Suite::start().await;
+    let employer = suite.employer();
+    let (kept, other) = (suite.student(SCHOOL).await, suite.student(TWO_LEVELS).await);
+    let draft = suite.draft(&employer, &kept).await;
+    suite
+        .identity
+        .employer_is(employer.employer_id.unwrap(), "FROZEN");
+    let mut client = suite.signing(&employer);
+    let refused = client.create_offer(offer(&kept)).await.unwrap_err();
+    assert_eq!(reason(&refused), "EMPLOYER_FROZEN");
+    let send = SendOfferRequest {
+        id: draft.id,
+        ..SendOfferRequest::default()
+    };
+    let refused = client.send_offer(send).await.unwrap_err();
+    assert_eq!(reason(&refused), "EMPLOYER_FROZEN");
+    suite.sent(&employer, &other).await;
+}
+
+#[tokio::test]
 async fn a_record_that_is_not_approved_may_not_sign() {
     let suite = Suite::start().await;
     let (employer, mut student) = (suite.employer(), suite.student(SCHOOL).await);

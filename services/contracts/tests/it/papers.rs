@@ -64,6 +64,8 @@ async fn a_document_is_issued_once_however_often_its_message_comes() {
     let approval = approvals.next().unwrap();
     suite.service.redeliver(approval).await.unwrap_err();
     suite.documents.away(false);
+    // The copy of the student is sealed.
+    suite.service.change_data_key().await;
     suite.service.relay_until_idle().await;
     suite.service.redeliver(approval).await.unwrap();
     let asked = suite.documents.issued();

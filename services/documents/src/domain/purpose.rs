@@ -51,6 +51,20 @@ impl Purpose {
         }
     }
 
+    /// What it is for, in Chinese.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Roster => "生源名册",
+            Self::EmployerLicence => "单位证照",
+            Self::EmployerAuthorisation => "单位授权书",
+            Self::ContactIdentity => "经办人身份证",
+            Self::Evidence => "证明材料",
+            Self::Issued => "签发的文件",
+            Self::Avatar => "头像",
+        }
+    }
+
     /// Reads what [`Purpose::as_str`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -243,3 +243,46 @@ pub(crate) async fn delete_forgotten(
     .await?;
     Ok(paths)
 }
+
+/// Lets no record use the files of an owner any more.
+pub(crate) async fn give_up(conn: &mut PgConnection, owner: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE documents.files
+         SET state = 'READY', owner = NULL, school_code = NULL, department = NULL, employer_id = NULL, student_id = NULL,
+             version = version + 1, update_time = documents.kit_now()
+         WHERE owner = $1 AND state = 'CLAIMED'",
+        owner,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A file that somebody brought or that is about a student, as its owner sees it.
+pub(crate) struct OwnFile {
+    pub(crate) purpose: String,
+    pub(crate) file_name: String,
+    pub(crate) size_bytes: Option<i64>,
+    pub(crate) create_time: OffsetDateTime,
+}
+
+/// The files that an account brought or that records keep about a student, newest first.
+pub(crate) async fn of_subject(
+    conn: &mut PgConnection,
+    account: Uuid,
+    student: Option<Uuid>,
+) -> Result<Vec<OwnFile>, Error> {
+    let files = sqlx::query_as!(
+        OwnFile,
+        "SELECT purpose, file_name, size_bytes, create_time
+         FROM documents.files
+         WHERE uploader_account_id = $1 OR student_id = $2
+         ORDER BY create_time DESC
+         LIMIT 1000",
+        account,
+        student,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(files)
+}

@@ -60,6 +60,11 @@ pub(crate) fn named(name: &str) -> Option<&'static str> {
     FIELDS.iter().map(|(name, _)| *name).find(|name| *name == wanted)
 }
 
+/// The names of all fields that may be corrected, in the manual's order.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    FIELDS.iter().map(|(name, _)| *name)
+}
+
 /// What a field is called.
 pub(crate) fn title(name: &str) -> &'static str {
     let locked = locked_fields::field_named(name).map(|field| field.title);

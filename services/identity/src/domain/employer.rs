@@ -130,6 +130,8 @@ pub(crate) struct Record {
     pub(crate) approval_expire_time: Option<OffsetDateTime>,
     /// Who asked to restore it while it is suspended.
     pub(crate) restore_asked_by: Option<Uuid>,
+    /// The province keeps it on the blacklist.
+    pub(crate) blacklisted: bool,
 }
 
 /// What somebody wants.
@@ -213,6 +215,8 @@ pub(crate) enum Refusal {
     SecondPersonNeeded,
     /// The approval still stands.
     NotYet,
+    /// It is on the blacklist.
+    Blacklisted,
 }
 
 /// Decides one command: the table SM-15, an arm a row.
@@ -247,11 +251,10 @@ pub(crate) fn decide(
             end_revision(record, command, now)
         }
         (PendingReview, Part::Province, Command::Approve { submission }) => {
-            current(record, submission)?;
-            let approval_expire_time = Some(now + APPROVAL);
+            admissible(record, submission)?;
             Ok(Decision {
                 to: Approved,
-                approval_expire_time,
+                approval_expire_time: Some(now + APPROVAL),
                 ..cleared(record, event)
             })
         }
@@ -293,6 +296,15 @@ fn may(part: Part, command: &Command) -> bool {
         Command::Expire => part == Part::System,
         _ => part == Part::Province,
     }
+}
+
+/// The submission is the last one, and nothing stands against approving it.
+fn admissible(record: &Record, submission: u32) -> Result<(), Refusal> {
+    current(record, submission)?;
+    if record.blacklisted {
+        return Err(Refusal::Blacklisted);
+    }
+    Ok(())
 }
 
 fn submit(record: &Record, papers: Papers) -> Result<Decision, Refusal> {
@@ -343,7 +355,7 @@ fn end_revision(record: &Record, command: Command, now: OffsetDateTime) -> Resul
     let event = command.event();
     match (command, record.revision.as_deref()) {
         (Command::Approve { submission }, Some(revision)) => {
-            current(record, submission)?;
+            admissible(record, submission)?;
             let Revision {
                 name,
                 profile,

@@ -44,6 +44,7 @@ fn record(state: State) -> Record {
         revision: None,
         approval_expire_time: Some(NOW),
         restore_asked_by: None,
+        blacklisted: false,
     }
 }
 
@@ -258,6 +259,7 @@ proptest! {
                     revision: decision.revision,
                     approval_expire_time: decision.approval_expire_time,
                     restore_asked_by: decision.restore_asked_by,
+                    blacklisted: false,
                 };
             }
         }

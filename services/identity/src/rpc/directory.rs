@@ -50,7 +50,7 @@ impl DirectoryService {
         Ok(DirectoryStudent {
             id: row.id.to_string(),
             school_name: codes::school(&row.school_code)
-                .map(|school| school.name.clone())
+                .map(|school| school.name.to_owned())
                 .unwrap_or_default(),
             school_code: row.school_code,
             department: row.department,
@@ -130,6 +130,7 @@ fn employer(row: EmployerRow) -> DirectoryEmployer {
         contact_phone: row.contact_phone,
         contact_email: row.contact_email,
         state: row.state,
+        frozen_school_codes: Vec::new(),
     }
 }
 
@@ -173,11 +174,22 @@ impl directory_service_server::DirectoryService for DirectoryService {
         request: Request<BatchGetEmployersRequest>,
     ) -> Result<Response<BatchGetEmployersResponse>, Status> {
         let mut conn = self.app.ctx.pool.acquire().await.map_err(Fault::database)?;
-        let rows = store::employers::get_many(&mut conn, &ids(&request.into_inner().ids))
+        let ids = ids(&request.into_inner().ids);
+        let rows = store::employers::get_many(&mut conn, &ids)
             .await
             .map_err(Fault::database)?;
+        let frozen = store::employer_guards::frozen(&mut conn, &ids)
+            .await
+            .map_err(Fault::database)?;
+        let employers = rows.into_iter().map(|row| {
+            let mine = frozen.iter().filter(|(id, _)| *id == row.id);
+            DirectoryEmployer {
+                frozen_school_codes: mine.map(|(_, school)| school.clone()).collect(),
+                ..employer(row)
+            }
+        });
         Ok(Response::new(BatchGetEmployersResponse {
-            employers: rows.into_iter().map(employer).collect(),
+            employers: employers.collect(),
         }))
     }
 

@@ -54,6 +54,7 @@ pub(crate) fn record(row: &EmployerRow) -> Result<employer::Record, Fault> {
         revision: row.revision.clone().map(|Json(revision)| Box::new(revision)),
         approval_expire_time: row.approval_expire_time,
         restore_asked_by: row.restore_asked_by,
+        blacklisted: row.blacklist_reason.is_some(),
     })
 }
 

@@ -12,7 +12,7 @@ use qihang_proto::{
 use time::OffsetDateTime;
 
 use crate::{
-    domain::employer::{self as rules, Actor, Command, Profile, Reason, Refusal, Revision, State},
+    domain::employer::{self as rules, Actor, Command, Part, Profile, Reason, Refusal, Revision, State},
     rpc::{
         employer_flow::{actor, record},
         person::timestamp,
@@ -128,6 +128,11 @@ pub(crate) fn employer(row: &EmployerRow, viewer: &Viewer, now: OffsetDateTime) 
             .revision
             .filter(|_| viewer.papers)
             .map(|revision| self::revision(*revision)),
+        blacklist_reason: if viewer.actor.part == Part::Province {
+            row.blacklist_reason.clone().unwrap_or_default()
+        } else {
+            String::new()
+        },
     })
 }
 

@@ -28,7 +28,7 @@ use crate::{
         origin::claim_files,
         origin_flow,
         person::{self, Person, timestamp},
-        student_view,
+        schools, student_view,
     },
     sealing,
     store::{
@@ -93,6 +93,7 @@ impl RosterService {
                 return Ok(operation(&self.load(person, id).await?));
             }
         };
+        schools::takes_in(&mut transaction, Some(school_code)).await?;
         let id = self.app.ctx.ids.new_id();
         let new = NewImport {
             id,

@@ -23,7 +23,7 @@ use crate::{
         staff::{self, Account, Command, Level, Manager, State},
     },
     error::{Error, Missing},
-    rpc::{person::timestamp, staff_view},
+    rpc::{person::timestamp, schools, staff_view},
     session,
     store::{
         accounts::{self, NewAccount},
@@ -83,11 +83,10 @@ impl StaffService {
             &request.department,
         )?;
         let mut transaction = app.ctx.pool.begin().await?;
-        let maker = principal.account_id;
         let claim = idempotency::claim(
             &mut transaction,
             "CreateStaff",
-            maker,
+            principal.account_id,
             &request.request_id,
             request,
         )
@@ -98,6 +97,7 @@ impl StaffService {
                 .parse()
                 .map_err(|_| Error::Inconsistent("idempotency_keys"))?,
             Ok(ticket) => {
+                schools::takes_in(&mut transaction, place.school.as_deref()).await?;
                 let account = NewAccount {
                     id: app.ctx.ids.new_id(),
                     role: accounts::role(level.as_str()).ok_or(Error::Inconsistent("accounts.role"))?,

@@ -142,7 +142,7 @@ fn locked(row: &StudentRow, opened: &Opened, viewer: Role) -> LockedFields {
         household_moved: details.household_moved.clone(),
         school_code: row.school_code.clone(),
         school_name: codes::school(&row.school_code)
-            .map(|school| school.name.clone())
+            .map(|school| school.name.to_owned())
             .unwrap_or_default(),
         cohort: u32::try_from(row.cohort).unwrap_or_default(),
     }

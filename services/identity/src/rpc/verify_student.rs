@@ -14,13 +14,13 @@ use crate::{
     App, captcha,
     domain::{
         calendar::{Effective, Kind},
-        readable_code,
+        readable_code, school,
         ticket::Ticket,
     },
     error::{Error, Mismatch, Missing},
     limits::{self, Limit},
     purpose,
-    rpc::person::timestamp,
+    rpc::{person::timestamp, schools::state},
     sealing,
     store::{
         audit::{self, CaseRow, Event},
@@ -109,6 +109,7 @@ pub(crate) async fn verify(
         return Err(Error::AlreadyRegistered);
     }
     // Said to nobody but the person: others have been told that nothing matches.
+    school::takes_in(state(&school)?)?;
     window.check(Kind::Registration, now)?;
     let ticket = Ticket {
         student_id: row.student_id,

@@ -48,6 +48,8 @@ pub(crate) struct EmployerRow {
     pub(crate) submit_time: Option<OffsetDateTime>,
     pub(crate) review_time: Option<OffsetDateTime>,
     pub(crate) approval_expire_time: Option<OffsetDateTime>,
+    /// Why it is on the blacklist, when it is.
+    pub(crate) blacklist_reason: Option<String>,
     pub(crate) version: i32,
     pub(crate) create_time: OffsetDateTime,
     pub(crate) update_time: OffsetDateTime,
@@ -120,7 +122,10 @@ pub(crate) async fn get(
         SELECT id, name, credit_code, nature_code, industry_code, scale_code, region_code, address, postcode, legal_person,
                contact_name, contact_phone, contact_email, website, introduction, state, submission_version,
                licence_file_id, authorisation_file_id, contact_identity_file_id, review_reason_code, review_reason,
-               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time, version, create_time,
+               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time,
+               (SELECT b.reason FROM identity.blacklist b
+                WHERE b.credit_code = employers.credit_code AND b.remove_time IS NULL) AS blacklist_reason,
+               version, create_time,
                update_time
         FROM identity.employers
         WHERE id = $1 AND (NOT $2 OR state = 'APPROVED')
@@ -143,7 +148,10 @@ pub(crate) async fn get_many(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Res
         SELECT id, name, credit_code, nature_code, industry_code, scale_code, region_code, address, postcode, legal_person,
                contact_name, contact_phone, contact_email, website, introduction, state, submission_version,
                licence_file_id, authorisation_file_id, contact_identity_file_id, review_reason_code, review_reason,
-               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time, version, create_time,
+               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time,
+               (SELECT b.reason FROM identity.blacklist b
+                WHERE b.credit_code = employers.credit_code AND b.remove_time IS NULL) AS blacklist_reason,
+               version, create_time,
                update_time
         FROM identity.employers
         WHERE id = ANY($1)
@@ -180,7 +188,10 @@ pub(crate) async fn list(
         SELECT id, name, credit_code, nature_code, industry_code, scale_code, region_code, address, postcode, legal_person,
                contact_name, contact_phone, contact_email, website, introduction, state, submission_version,
                licence_file_id, authorisation_file_id, contact_identity_file_id, review_reason_code, review_reason,
-               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time, version, create_time,
+               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time,
+               (SELECT b.reason FROM identity.blacklist b
+                WHERE b.credit_code = employers.credit_code AND b.remove_time IS NULL) AS blacklist_reason,
+               version, create_time,
                update_time
         FROM identity.employers
         WHERE ($1::text IS NULL OR state = $1)

@@ -40,7 +40,7 @@ fn file(rows: u32) -> String {
 }
 
 fn sealer() -> Sealer {
-    Sealer::from_settings(&qihang_kit::crypto::CryptoSettings {
+    Sealer::in_memory(&qihang_kit::crypto::CryptoSettings {
         development: true,
         ..Default::default()
     })

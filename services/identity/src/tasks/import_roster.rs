@@ -146,7 +146,7 @@ impl Run<'_> {
             school_code: self.import.school_code.clone(),
             short_code: school.map_or_else(
                 || self.import.school_code.clone(),
-                |school| school.short_code.clone(),
+                |school| school.short_code.to_owned(),
             ),
             cohort: self.import.cohort,
         }

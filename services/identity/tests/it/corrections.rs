@@ -152,6 +152,8 @@ async fn an_identity_key_wants_evidence_and_two_people() {
     ];
     let asked = ask(&world, &student, fields).await.unwrap();
     assert!(asked.identity_keys);
+    // Record, submission and correction are all sealed.
+    world.identity.change_data_key().await;
     let first = approve(&world, &world.staff, &asked).await.unwrap();
     assert_eq!(first.state(), State::FirstApproved);
     let again = approve(&world, &world.staff, &asked).await.unwrap_err();

@@ -157,6 +157,12 @@ async fn a_request_waits_for_the_school_and_is_answered_once() {
         ..answer(&whole.id, "名册已更正，请重新注册。")
     };
     let resolved = resolve(&identity, &staff, wanted.clone()).await.unwrap();
+    identity.change_data_key().await;
+    assert_eq!(
+        get(&identity, &staff, &waiting[0].id).await.unwrap(),
+        resolved,
+        "sealed with another key"
+    );
     assert_eq!(
         (resolved.state(), resolved.answered_by.as_str()),
         (help_request::State::Resolved, "校**")
@@ -180,6 +186,7 @@ async fn a_request_waits_for_the_school_and_is_answered_once() {
         ("help.create", true),
         ("help.read", false),
         ("help.resolve", false),
+        ("help.read", false),
     ];
     assert_eq!(events, expected.map(|(event, nobody)| (event.to_owned(), nobody)));
 }

@@ -120,6 +120,7 @@ async fn every_difference_gets_the_same_answer_and_the_school_can_see_which_it_w
         assert_eq!(metadata(&refused, "officePhone"), "0451-86608114");
         let case_number = metadata(&refused, "caseNumber");
         sentences.push(refused.message().replace(&case_number, "*"));
+        world.identity.change_data_key().await;
         let mut client = RegistrationServiceClient::new(world.identity.as_principal(&staff));
         let request = GetRegistrationCaseRequest {
             case_number: case_number.clone(),

@@ -265,6 +265,8 @@ async fn a_recovery_code_opens_once_and_a_new_telephone_replaces_the_old() {
     assert_eq!(reason(&spent), "SECOND_FACTOR_WRONG");
     identity.advance(STEP).await;
     let new = propose(&identity, &root).await;
+    // Both the secret and the one that waits for its first code are sealed.
+    identity.change_data_key().await;
     enter(&identity, &code(&identity, &old)).await.unwrap();
     identity.advance(STEP).await;
     let confirmed = confirm(&identity, &root, code(&identity, &new)).await.unwrap();

@@ -8,7 +8,11 @@ use sqlx::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Started, Suite, terminated};
+use super::{
+    Started, Suite,
+    keys::{self, Keys},
+    terminated,
+};
 use crate::{
     consume,
     context::Context,
@@ -37,6 +41,9 @@ enum Command {
     /// The hash chains of audit and histories.
     #[command(subcommand)]
     Audit(Audit),
+    /// The keys that seal personal data.
+    #[command(subcommand)]
+    Keys(Keys),
 }
 
 #[derive(Subcommand)]
@@ -120,6 +127,7 @@ impl Process {
         let outcome = match command {
             Command::DeadLetters(command) => letters(command, &started).await,
             Command::Audit(Audit::Verify) => verify(&started).await,
+            Command::Keys(command) => data_keys(&command, &started).await,
             Command::Serve | Command::Migrate => {
                 suite.start_relays();
                 self.serve(&common, &started).await
@@ -218,6 +226,14 @@ async fn letters(command: DeadLetters, started: &Started) -> anyhow::Result<()> 
                 consume::replay(&started.subscriptions, &started.pool, id).await?
             );
         }
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a command for operators")]
+async fn data_keys(command: &Keys, started: &Started) -> anyhow::Result<()> {
+    for line in keys::keys(command, started).await? {
+        println!("{line}");
     }
     Ok(())
 }

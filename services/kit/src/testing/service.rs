@@ -24,6 +24,10 @@ use crate::{
     clock::{Clock, FakeClock},
     consume::{ConsumeError, Delivery, Subscription},
     context::Context,
+    crypto::{
+        data_keys,
+        reseal::{Reseal, Sealed},
+    },
     files::FileStore,
     history::{self, Chains},
     ids::Ids,
@@ -32,6 +36,7 @@ use crate::{
     server::{Layers, stack},
     service::Service,
     settings::{AuthSettings, Common, Secret},
+    subject,
     tasks::Task,
 };
 
@@ -54,6 +59,7 @@ pub struct TestService {
     subscriptions: Vec<Subscription>,
     tasks: Vec<Arc<dyn Task>>,
     chains: Vec<Arc<dyn Chains>>,
+    sealed: Option<Sealed>,
 }
 
 /// The time of a service and of its database, which stands until it is moved.
@@ -74,9 +80,7 @@ where
     R: Future<Output = anyhow::Result<Service>>,
 {
     let db = TestDb::new(name, migrator).await;
-    let start = Clock::system().now();
-    let (clock, handle) =
-        Clock::fake(OffsetDateTime::from_unix_timestamp(start.unix_timestamp()).unwrap_or(start));
+    let (clock, handle) = whole_second();
     let mut common = Common::embedded().expect("embedded defaults");
     common.auth.service_secret = Secret::from("a secret that only tests know, and long");
     let registry = Registry::default();
@@ -115,22 +119,28 @@ where
         ctx.outbox.clone(),
         common.relay,
     );
-    let keys = TestKeys::default();
-    let (tasks, chains) = (service.tasks, service.chains);
     let test = TestService {
         ctx,
         clock,
-        keys,
+        keys: TestKeys::default(),
         db,
         registry,
         common,
         relay,
         subscriptions,
-        tasks,
-        chains,
+        tasks: service.tasks,
+        chains: service.chains,
+        sealed: service.sealed,
     };
-    test.peer(name, service.routes);
+    let subjects = subject::server(service.subjects);
+    test.peer(name, service.routes.add_service(subjects));
     test
+}
+
+/// A clock that stands at the present second.
+fn whole_second() -> (Clock, FakeClock) {
+    let now = Clock::system().now();
+    Clock::fake(OffsetDateTime::from_unix_timestamp(now.unix_timestamp()).unwrap_or(now))
 }
 
 impl TestService {
@@ -235,6 +245,40 @@ impl TestService {
         history::verify(&self.chains, &self.db.pool)
             .await
             .expect("a database")
+    }
+
+    /// Changes the data key, seals everything anew and drops the old keys. Every column of sealed values must be declared.
+    ///
+    /// # Panics
+    /// When a column is not declared, a value does not open, or an old key is still used.
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub async fn change_data_key(&self) {
+        let (sealed, pool) = (self.sealed.clone().expect("it seals"), &self.db.pool);
+        let declared = sealed.columns.iter();
+        let mut declared: Vec<String> = declared.map(|at| format!("{}.{}", at.table, at.column)).collect();
+        declared.sort();
+        let there: Vec<String> = sqlx::query_scalar(
+            "SELECT relname || '.' || attname FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid
+             WHERE relnamespace = current_schema::regnamespace AND relkind = 'r' AND relpersistence = 'p'
+               AND right(attname, 7) = '_sealed' ORDER BY 1",
+        )
+        .fetch_all(pool)
+        .await
+        .expect("a catalogue");
+        assert_eq!(declared, there, "every column of sealed values is sealed again");
+        let old = data_keys::list(pool).await.expect("keys");
+        data_keys::rotate(&sealed.sealer, pool, std::time::Duration::ZERO)
+            .await
+            .expect("a new key");
+        let task = Reseal::new(sealed.clone(), pool.clone()).at_once();
+        while task.run_once().await.expect("values are sealed again") {}
+        for key in old {
+            sealed
+                .drop_key(pool, &key.id)
+                .await
+                .expect("nothing needs the old key");
+        }
+        data_keys::refresh(&sealed.sealer, pool).await.expect("keys");
     }
 
     /// Runs each task until it finds nothing more to do.

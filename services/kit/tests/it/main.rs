@@ -4,6 +4,7 @@
 mod amqp;
 mod bucket;
 mod cache;
+mod data_keys;
 mod files;
 mod ground;
 mod idempotency;

@@ -31,6 +31,8 @@ async fn stubborn(ctx: Context, reject: Arc<AtomicBool>) -> anyhow::Result<Servi
     Ok(Service {
         name: ctx.service,
         chains: vec![],
+        subjects: None,
+        sealed: None,
         routes: tonic::service::Routes::default(),
         consumers: vec![Arc::new(Notes {
             reject,

@@ -47,6 +47,8 @@ async fn identity(ctx: Context, ground: Ground) -> anyhow::Result<Service> {
     Ok(Service {
         name: ctx.service,
         chains: vec![],
+        subjects: None,
+        sealed: None,
         routes: ground.routes(),
         consumers: vec![],
         tasks: vec![],
@@ -61,6 +63,8 @@ async fn listener(ctx: Context) -> anyhow::Result<Service> {
     Ok(Service {
         name: ctx.service,
         chains: vec![],
+        subjects: None,
+        sealed: None,
         routes,
         consumers: vec![Arc::new(notes("steady"))],
         tasks: vec![],
@@ -148,6 +152,8 @@ async fn a_service_under_test_is_stepped_by_hand() {
         Ok(Service {
             name: ctx.service,
             chains: vec![],
+            subjects: None,
+            sealed: None,
             routes,
             consumers: vec![Arc::new(notes("steady"))],
             tasks,

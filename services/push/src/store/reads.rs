@@ -120,3 +120,41 @@ pub(crate) async fn count_unread(conn: &mut PgConnection, viewer: &Viewer) -> sq
     .fetch_one(conn)
     .await
 }
+
+/// The titles of what an account has read, and when, newest first.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn titles(
+    conn: &mut PgConnection,
+    account_id: Uuid,
+) -> sqlx::Result<Vec<(String, OffsetDateTime)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT a.title, r.read_time
+        FROM push.announcement_reads r
+        JOIN push.announcements a ON a.id = r.announcement_id
+        WHERE r.account_id = $1
+        ORDER BY r.read_time DESC
+        LIMIT 1000
+        "#,
+        account_id,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.title, row.read_time)).collect())
+}
+
+/// Deletes what is known of an account's reading.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn forget(conn: &mut PgConnection, account_id: Uuid) -> sqlx::Result<()> {
+    sqlx::query!(
+        "DELETE FROM push.announcement_reads WHERE account_id = $1",
+        account_id
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}

@@ -227,17 +227,9 @@ fn row_fault(fault: RowFault) -> Error {
 
 /// A school by its code, old or new, or by its name.
 fn school_code(text: &str) -> Result<&'static str, Error> {
-    let named = |school: &&School| {
-        let School {
-            code,
-            name,
-            short_code,
-            ..
-        } = school;
-        [code, name, short_code].into_iter().any(|known| known == text)
-    };
-    let found = codes::schools().iter().find(named);
-    let found = found.map(|school| school.code.as_str());
-    found
+    let named = |school: &School| [school.code, school.name, school.short_code].contains(&text);
+    codes::schools()
+        .find(named)
+        .map(|school| school.code)
         .ok_or_else(|| Fault::invalid("sheet", "SCHOOL_UNKNOWN", "没有这所学校，请填写学校代码或全称").into())
 }

@@ -22,6 +22,7 @@ use crate::{
     act::{self, By, With},
     domain::{
         agreement::{Agreement, Command, State},
+        edition,
         refusal::Refusal,
         terms::{self, Terms},
         window::{self, Window},
@@ -114,6 +115,7 @@ pub(super) fn first(
     school: DirectorySchool,
     terms: &Terms,
 ) -> Result<Record, Error> {
+    peers::not_frozen(&employer, &student.school_code)?;
     let id = app.ctx.ids.new_id();
     let levels = u8::try_from(school.review_levels.clamp(1, 2)).unwrap_or(1);
     let now = app.ctx.clock.now();
@@ -138,6 +140,7 @@ pub(super) fn first(
         reason_code: String::new(),
         reason_fields: Vec::new(),
         cancel_reason: String::new(),
+        template: edition::first().to_owned(),
         supersedes_id: None,
         uncounted: false,
         effective_time: None,
@@ -214,8 +217,9 @@ pub(super) async fn send(app: &App, request: &Request<SendOfferRequest>) -> Resu
     let employer_id = Scope::of(principal)?
         .employer_id
         .ok_or(Error::EmployerNotApproved)?;
-    let employer = party::Employer::from(peers::employer(&app.ctx, employer_id).await?);
-    let window = window_of(app, principal, &message.id).await?;
+    let employer = peers::employer(&app.ctx, employer_id).await?;
+    let window = window_of(app, principal, &message.id, &employer).await?;
+    let employer = party::Employer::from(employer);
     let days = if message.valid_days == 0 {
         DEFAULT_DAYS
     } else {
@@ -234,14 +238,20 @@ pub(super) async fn send(app: &App, request: &Request<SendOfferRequest>) -> Resu
     .await
 }
 
-/// When the student of an offer may sign, as identity says now.
-async fn window_of(app: &App, principal: &Principal, offer: &str) -> Result<Option<Window>, Error> {
+/// When the student of an offer may sign, as identity says now; the school must not keep the employer away.
+async fn window_of(
+    app: &App,
+    principal: &Principal,
+    offer: &str,
+    employer: &DirectoryEmployer,
+) -> Result<Option<Window>, Error> {
     let mut conn = app.ctx.pool.acquire().await?;
     let record = agreements::find(&mut conn, id(offer)?, &Scope::of(principal)?).await?;
     drop(conn);
-    let student_id = record.ok_or(Error::NotFound)?.student_id;
+    let record = record.ok_or(Error::NotFound)?;
+    peers::not_frozen(employer, &record.school_code)?;
     Ok(peers::signing_window(
-        &peers::student(&app.ctx, student_id).await?,
+        &peers::student(&app.ctx, record.student_id).await?,
     ))
 }
 
@@ -428,6 +438,7 @@ fn again(app: &App, old: &Record, agreement_id: Uuid, terms: &Terms) -> Result<R
         reason_code: String::new(),
         reason_fields: Vec::new(),
         cancel_reason: String::new(),
+        template: edition::first().to_owned(),
         supersedes_id: Some(old.rules.id),
         uncounted: old.rules.state == State::SchoolRejected,
         effective_time: None,

@@ -34,14 +34,7 @@ pub(super) async fn preview(
         let data = paper::data(app, &mut conn, &record, revision).await?;
         drop(conn);
         let mark = paper::watermark(record.rules.state);
-        let pages = peers::render(
-            &app.ctx,
-            &app.config.signing.template,
-            data,
-            RenderFormat::Png,
-            mark,
-        )
-        .await?;
+        let pages = peers::render(&app.ctx, &record.template, data, RenderFormat::Png, mark).await?;
         let place = usize::try_from(message.page)
             .unwrap_or_default()
             .saturating_sub(1);
@@ -74,14 +67,7 @@ pub(super) async fn download(
             let data = paper::data(app, &mut conn, &record, record.rules.signed_revision).await?;
             drop(conn);
             let mark = paper::watermark(record.rules.state);
-            let drawn = peers::render(
-                &app.ctx,
-                &app.config.signing.template,
-                data,
-                RenderFormat::Pdf,
-                mark,
-            )
-            .await?;
+            let drawn = peers::render(&app.ctx, &record.template, data, RenderFormat::Pdf, mark).await?;
             let pdf = drawn.into_iter().next().ok_or(Error::PeerAway("documents"))?;
             Ok(Response::new(pieces(
                 "application/pdf",

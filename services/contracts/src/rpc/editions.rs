@@ -1,0 +1,130 @@
+//! `EditionService`: which edition of the form counts for which graduation years.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures::{Stream, stream};
+use qihang_kit::{auth, auth::Principal, db, idempotency};
+use qihang_proto::{common::v1::HttpBody, contracts::v1::*, documents::v1::RenderFormat};
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::{
+    App,
+    domain::edition,
+    error::{EditionFault, Error},
+    peers,
+    store::editions::{self, Published},
+    view::timestamp,
+};
+
+/// Handlers of `EditionService`.
+pub(crate) struct Editions(pub(crate) Arc<App>);
+
+#[async_trait]
+impl edition_service_server::EditionService for Editions {
+    type PreviewEditionStream = Pin<Box<dyn Stream<Item = Result<HttpBody, Status>> + Send>>;
+
+    async fn list_editions(
+        &self,
+        _: Request<ListEditionsRequest>,
+    ) -> Result<Response<ListEditionsResponse>, Status> {
+        let listed = async {
+            let mut conn = self.0.ctx.pool.acquire().await?;
+            editions::list(&mut conn).await
+        };
+        let known = edition::EDITIONS.iter().map(|edition| Edition {
+            template: edition.template.to_owned(),
+            title: edition.title.to_owned(),
+        });
+        Ok(Response::new(ListEditionsResponse {
+            editions: known.collect(),
+            published: listed.await?.into_iter().map(view).collect(),
+        }))
+    }
+
+    async fn publish_edition(
+        &self,
+        request: Request<PublishEditionRequest>,
+    ) -> Result<Response<PublishedEdition>, Status> {
+        let principal = auth::principal(&request)?;
+        Ok(Response::new(
+            publish(&self.0, request.get_ref(), principal).await?,
+        ))
+    }
+
+    async fn preview_edition(
+        &self,
+        request: Request<PreviewEditionRequest>,
+    ) -> Result<Response<Self::PreviewEditionStream>, Status> {
+        let piece = sample(&self.0, &request.get_ref().template).await?;
+        Ok(Response::new(Box::pin(stream::iter([Ok(piece)]))))
+    }
+}
+
+async fn publish(
+    app: &App,
+    request: &PublishEditionRequest,
+    principal: &Principal,
+) -> Result<PublishedEdition, Error> {
+    let mut transaction = app.ctx.pool.begin().await?;
+    let claim = idempotency::claim(
+        &mut transaction,
+        "PublishEdition",
+        principal.account_id,
+        &request.request_id,
+        request,
+    )
+    .await?;
+    let ticket = match claim.fresh_or::<PublishedEdition>()? {
+        Ok(ticket) => ticket,
+        Err(answer) => return Ok(answer),
+    };
+    editions::lock(&mut transaction).await?;
+    let cohort = i32::try_from(request.cohort).unwrap_or(i32::MAX);
+    let before = editions::in_force(&mut transaction, cohort).await?;
+    let edition = edition::publish(&request.template, before.as_deref())?;
+    let published = Published {
+        id: app.ctx.ids.new_id(),
+        template: edition.template.to_owned(),
+        cohort,
+        actor_name: principal.name.clone(),
+        create_time: db::now(&mut transaction).await?,
+    };
+    editions::insert(&mut transaction, &published, principal.account_id).await?;
+    let answer = view(published);
+    ticket.save(&mut transaction, &answer).await?;
+    transaction.commit().await?;
+    Ok(answer)
+}
+
+/// An edition with blanks for its data.
+async fn sample(app: &App, template: &str) -> Result<HttpBody, Error> {
+    let edition = edition::named(template).ok_or(Error::Edition(EditionFault::NotFound))?;
+    let blank = prost_types::Struct::default();
+    let pages = peers::render(&app.ctx, edition.template, blank, RenderFormat::Pdf, "样张").await?;
+    let pdf = pages.into_iter().next().ok_or(Error::PeerAway("documents"))?;
+    Ok(HttpBody {
+        content_type: "application/pdf".to_owned(),
+        file_name: format!("{}.pdf", edition.title),
+        total_bytes: u64::try_from(pdf.len()).unwrap_or_default(),
+        data: pdf.into(),
+    })
+}
+
+fn view(published: Published) -> PublishedEdition {
+    PublishedEdition {
+        id: published.id.to_string(),
+        template: published.template,
+        cohort: u32::try_from(published.cohort).unwrap_or_default(),
+        actor_name: published.actor_name,
+        create_time: Some(timestamp(published.create_time)),
+    }
+}
+
+impl From<edition::Refusal> for Error {
+    fn from(refusal: edition::Refusal) -> Self {
+        Self::Edition(match refusal {
+            edition::Refusal::Unknown => EditionFault::Unknown,
+            edition::Refusal::Unchanged => EditionFault::Unchanged,
+        })
+    }
+}
