@@ -97,6 +97,7 @@ struct Side {
     student: &'static str,
     employer: &'static str,
     department: &'static str,
+    class: &'static str,
     office: &'static str,
     school: &'static str,
 }
@@ -106,6 +107,7 @@ impl Side {
         student: "student",
         employer: "employer",
         department: "department",
+        class: "class",
         office: "school",
         school: SCHOOL,
     };
@@ -113,6 +115,7 @@ impl Side {
         student: "other student",
         employer: "other employer",
         department: "other school's department",
+        class: "other school's class",
         office: "other school",
         school: OTHER_SCHOOL,
     };
@@ -129,17 +132,32 @@ async fn callers(nobody: Api, first: &Outcome, other: &Outcome) -> Vec<Caller> {
         caller(
             "department",
             DEPARTMENT,
-            &department(&nobody, first, "dept.own", own).await,
+            &department(&nobody, first, "dept.own", own, &[]).await,
         ),
         caller(
             "another department",
             DEPARTMENT,
-            &department(&nobody, first, "dept.another", "哲学院").await,
+            &department(&nobody, first, "dept.another", "哲学院", &[]).await,
         ),
         caller(
             "other school's department",
             DEPARTMENT,
-            &department(&nobody, other, "dept.other", own).await,
+            &department(&nobody, other, "dept.other", own, &[]).await,
+        ),
+        caller(
+            "class",
+            DEPARTMENT,
+            &department(&nobody, first, "dept.class", own, &[&first.person.class]).await,
+        ),
+        caller(
+            "another class",
+            DEPARTMENT,
+            &department(&nobody, first, "dept.another.class", own, &["别的班"]).await,
+        ),
+        caller(
+            "other school's class",
+            DEPARTMENT,
+            &department(&nobody, other, "dept.other.class", own, &[&other.person.class]).await,
         ),
         caller("province", PROVINCE, &first.province),
         Caller {
@@ -156,10 +174,11 @@ async fn callers(nobody: Api, first: &Outcome, other: &Outcome) -> Vec<Caller> {
     callers
 }
 
-/// A department's member of staff, made by the school.
-async fn department(nobody: &Api, outcome: &Outcome, login: &str, department: &str) -> Api {
-    let wanted =
-        json!({ "role": "ROLE_DEPARTMENT", "login": login, "name": "教务员", "department": department });
+/// A department's member of staff, made by the school; of these classes alone unless there are none.
+async fn department(nobody: &Api, outcome: &Outcome, login: &str, department: &str, classes: &[&str]) -> Api {
+    let wanted = json!({
+        "role": "ROLE_DEPARTMENT", "login": login, "name": "教务员", "department": department, "classes": classes,
+    });
     let made = outcome.school.post("/v1/staff", wanted).await.unwrap();
     let activation = json!({ "activationToken": made["activationToken"], "password": PASSWORD });
     let reply = nobody.post("/v1/staff:activate", activation).await.unwrap();
@@ -174,6 +193,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     };
     let mut collections: BTreeMap<&'static str, Collection> = [
         "agreements",
+        "administratorProposals",
         "announcements",
         "blockedEmployers",
         "corrections",
@@ -222,7 +242,7 @@ async fn made(add: &mut impl FnMut(&str, String, &[&'static str]), outcome: &Out
     add(
         "corrections",
         text(&correction, "/id"),
-        &[side.student, side.department, side.office],
+        &[side.student, side.department, side.class, side.office],
     );
     let clause = json!({ "title": "补充条款", "text": "入职后签订劳动合同" });
     let clause = outcome
@@ -244,13 +264,19 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
             seen_by: seen_by.to_vec(),
         });
     };
-    let parties = [side.student, side.employer, side.department, side.office];
+    let parties = [
+        side.student,
+        side.employer,
+        side.department,
+        side.class,
+        side.office,
+    ];
     add("agreements", outcome.agreement.clone(), &parties);
     let student = outcome.student.get("/v1/roster/mine").await.unwrap();
     add(
         "students",
         text(&student, "/id"),
-        &[side.student, side.department, side.office],
+        &[side.student, side.department, side.class, side.office],
     );
     let employer = outcome.employer.get("/v1/employer").await.unwrap();
     // Staff of any school may look an admitted employer up.
@@ -272,9 +298,9 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
     add("staff", text(&staff, "/staff/0/id"), &[side.office, "province"]);
     // What a school is called is public: only its own staff may see its departments, and its office and the province
     // change it.
-    let mut staff = vec![side.office, "province", side.department];
+    let mut staff = vec![side.office, "province", side.department, side.class];
     if side.school == SCHOOL {
-        staff.push("another department");
+        staff.extend(["another department", "another class"]);
     }
     add("schools", side.school.to_owned(), &staff);
     let pending = json!({ "purpose": "FILE_PURPOSE_EVIDENCE", "fileName": "证明.pdf", "sizeBytes": "5" });

@@ -2,11 +2,15 @@
 
 use qihang_kit::status::Fault;
 
-use crate::domain::{
-    calendar::{self, Closed},
-    correction, correction_fields, employer, locked_fields, member,
-    origin::{self, IssueProblem, Part},
-    own_fields::FieldFault,
+use crate::{
+    domain::{
+        administrator,
+        calendar::{self, Closed},
+        correction, correction_fields, employer, locked_fields, member,
+        origin::{self, IssueProblem, Part},
+        own_fields::FieldFault,
+    },
+    error::Error,
 };
 
 impl From<origin::Refusal> for Fault {
@@ -158,6 +162,47 @@ impl From<employer::Refusal> for Fault {
                 Self::precondition("SECOND_PERSON_NEEDED", "恢复须由两人办理，请由另一位工作人员确认")
             }
             Refusal::NotYet => Self::precondition("NOT_YET", "认证尚未到期"),
+        }
+    }
+}
+
+impl From<administrator::Refusal> for Fault {
+    fn from(refusal: administrator::Refusal) -> Self {
+        use administrator::Refusal;
+        match refusal {
+            Refusal::InvalidTransition { from, event } => {
+                let message = format!("该申请当前为“{}”，不能进行此操作，请刷新页面后查看", from.title());
+                Self::precondition("INVALID_TRANSITION", message)
+                    .with("from", from.as_str())
+                    .with("event", event)
+            }
+            Refusal::OwnProposal => {
+                Self::precondition("OWN_PROPOSAL", "不能处理自己提交的申请，请由另一名省级管理员办理")
+            }
+            Refusal::NotProposer => {
+                Self::precondition("NOT_PROPOSER", "只有提交人可以撤回申请；如不同意，请选择拒绝")
+            }
+            Refusal::ProposerGone => Self::precondition(
+                "PROPOSER_GONE",
+                "提交人已不是省级管理员，该申请不再有效，请拒绝后重新提交",
+            ),
+        }
+    }
+}
+
+impl From<administrator::Unfit> for Error {
+    fn from(unfit: administrator::Unfit) -> Self {
+        use administrator::Unfit;
+        match unfit {
+            Unfit::Staff(refusal) => refusal.into(),
+            Unfit::NotAdministrator => Fault::precondition(
+                "NOT_ADMINISTRATOR",
+                "该账号不是省级管理员，无须两人确认，请直接办理",
+            )
+            .into(),
+            Unfit::IsAdministrator => {
+                Fault::precondition("ALREADY_ADMINISTRATOR", "该账号已是省级管理员，请刷新页面后查看").into()
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod account_view;
 pub(crate) mod accounts;
+pub(crate) mod administrator_view;
+pub(crate) mod administrators;
 pub(crate) mod audit;
 pub(crate) mod calendars;
 pub(crate) mod captchas;
@@ -37,6 +39,7 @@ pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod set_credentials;
 pub(crate) mod staff;
+pub(crate) mod staff_flow;
 pub(crate) mod staff_view;
 pub(crate) mod student_view;
 pub(crate) mod verify_student;

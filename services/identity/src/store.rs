@@ -1,6 +1,7 @@
 //! SQL and nothing else. Functions neither begin nor commit.
 
 pub(crate) mod accounts;
+pub(crate) mod administrators;
 pub(crate) mod audit;
 pub(crate) mod audit_chain;
 pub(crate) mod audit_list;

@@ -16,6 +16,8 @@ pub(crate) struct NewAccount {
     pub(crate) employer_id: Option<Uuid>,
     pub(crate) school_code: Option<String>,
     pub(crate) department: Option<String>,
+    /// Of staff of a department: only these; none for all.
+    pub(crate) classes: Vec<String>,
     /// Staff only, lower case.
     pub(crate) login: Option<String>,
     pub(crate) name: String,
@@ -36,6 +38,7 @@ impl Default for NewAccount {
             employer_id: None,
             school_code: None,
             department: None,
+            classes: Vec::new(),
             login: None,
             name: String::new(),
             mobile: String::new(),
@@ -64,6 +67,8 @@ pub(crate) struct AccountRow {
     pub(crate) school_code: Option<String>,
     pub(crate) school_name: Option<String>,
     pub(crate) department: Option<String>,
+    /// A student's own; those that staff is limited to.
+    pub(crate) classes: Vec<String>,
     pub(crate) create_time: OffsetDateTime,
     pub(crate) update_time: OffsetDateTime,
     pub(crate) last_login_time: Option<OffsetDateTime>,
@@ -118,8 +123,8 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewAccount, sealer: &S
         r#"
         INSERT INTO identity.accounts
             (id, role, state, student_id, employer_id, school_code, department, login, name, mobile_sealed, mobile_blind,
-             email_sealed, email_blind, password_hash, create_time, update_time)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, NULLIF($14, ''), identity.kit_now(), identity.kit_now())
+             email_sealed, email_blind, password_hash, classes, create_time, update_time)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, NULLIF($14, ''), $15, identity.kit_now(), identity.kit_now())
         "#,
         new.id,
         new.role.as_str(),
@@ -135,6 +140,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewAccount, sealer: &S
         sealed("email", &new.email)?,
         blind(purpose::EMAIL, &new.email.to_lowercase()),
         new.password_hash,
+        &new.classes,
     )
     .execute(conn)
     .await
@@ -166,7 +172,8 @@ pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Optio
                e.name AS "employer_name?", m.role AS "employer_role?", m.state AS "member_state?", a.login,
                coalesce(s.name, a.name) AS "name!", a.mobile_sealed, a.email_sealed,
                coalesce(a.school_code, s.school_code) AS school_code, c.name AS "school_name?",
-               coalesce(a.department, s.department) AS department, a.create_time, a.update_time, a.last_login_time,
+               coalesce(a.department, s.department) AS department,
+               CASE WHEN s.id IS NULL THEN a.classes ELSE ARRAY[s.class_name] END AS "classes!", a.create_time, a.update_time, a.last_login_time,
                EXISTS (
                    SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
                ) AS "totp_enrolled!",

@@ -1,6 +1,7 @@
 //! Identity's calls, on a database of each test's own.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod administrators;
 mod audit_chain;
 mod audit_list;
 mod calendar;
@@ -27,5 +28,6 @@ mod second_factor;
 mod session;
 mod signing_keys;
 mod staff;
+mod staff_scope;
 mod step_up;
 mod support;
