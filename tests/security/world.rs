@@ -200,6 +200,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
         "employers",
         "files",
         "helpRequests",
+        "lockouts",
         "clauseTemplates",
         "members",
         "reviews",

@@ -123,7 +123,7 @@ pub(crate) async fn is_enrolled(app: &App, account_id: Uuid) -> Result<bool, Err
 /// SECOND_FACTOR_WRONG, LOGIN_THROTTLED, LOGIN_LIMITED; the database's.
 pub(crate) async fn prove(app: &App, account_id: Uuid, code: &str, caller: &Caller) -> Result<(), Error> {
     let subjects = subjects(app, account_id, caller);
-    login::charge(app, &subjects, caller).await?;
+    login::charge(app, &subjects).await?;
     let mut transaction = app.ctx.pool.begin().await?;
     let Some(event) = take(app, &mut transaction, account_id, code).await? else {
         transaction.rollback().await?;

@@ -9,12 +9,13 @@ use qihang_proto::identity::v1::{
     audit_service_server::AuditServiceServer, calendar_service_server::CalendarServiceServer,
     captcha_service_server::CaptchaServiceServer, correction_service_server::CorrectionServiceServer,
     directory_service_server::DirectoryServiceServer, employer_service_server::EmployerServiceServer,
-    help_service_server::HelpServiceServer, member_service_server::MemberServiceServer,
-    operations_service_server::OperationsServiceServer, origin_service_server::OriginServiceServer,
-    password_reset_service_server::PasswordResetServiceServer, profile_service_server::ProfileServiceServer,
-    reference_service_server::ReferenceServiceServer, registration_service_server::RegistrationServiceServer,
-    roster_service_server::RosterServiceServer, school_service_server::SchoolServiceServer,
-    session_service_server::SessionServiceServer, staff_service_server::StaffServiceServer,
+    help_service_server::HelpServiceServer, lockout_service_server::LockoutServiceServer,
+    member_service_server::MemberServiceServer, operations_service_server::OperationsServiceServer,
+    origin_service_server::OriginServiceServer, password_reset_service_server::PasswordResetServiceServer,
+    profile_service_server::ProfileServiceServer, reference_service_server::ReferenceServiceServer,
+    registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
+    school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
+    staff_service_server::StaffServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
@@ -111,6 +112,7 @@ fn routes(app: &Arc<App>) -> Routes {
         .add_service(AdministratorServiceServer::new(
             rpc::administrators::AdministratorService(app()),
         ))
+        .add_service(LockoutServiceServer::new(rpc::lockouts::LockoutService(app())))
         .add_service(SchoolServiceServer::new(rpc::schools::SchoolService(app())))
         .add_service(ReferenceServiceServer::new(rpc::reference::ReferenceService(
             app(),

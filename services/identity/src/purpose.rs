@@ -22,5 +22,7 @@ pub(crate) const RECOVERY_CODE: &str = "identity.recovery_code";
 pub(crate) const PASSWORD_RESET: &str = "identity.password_reset";
 /// Telephone numbers of those who ask for help.
 pub(crate) const HELP: &str = "identity.help";
+/// Accounts that look at masked values.
+pub(crate) const REVEAL: &str = "identity.reveal";
 /// Refresh tokens that follow another.
 pub(crate) const REFRESH_TOKEN: &str = "identity.refresh_token";

@@ -226,6 +226,10 @@ impl From<member::Refusal> for Fault {
                 "加入申请由单位管理员处理，超过 7 天未处理的才由省就业中心办理",
             ),
             Refusal::NotYours => Self::permission_denied("NOT_YOUR_STEP", "此操作不属于您的角色"),
+            Refusal::Oneself => Self::precondition(
+                "SELF_NOT_ALLOWED",
+                "不能为自己的账号签发，请由其他管理员办理；没有其他管理员的请联系省就业中心",
+            ),
             Refusal::LastAdministrator => Self::precondition(
                 "LAST_ADMINISTRATOR",
                 "这是本单位最后一位管理员，不能移除或改为其他角色；请先指定另一位管理员",

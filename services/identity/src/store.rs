@@ -16,6 +16,7 @@ pub(crate) mod history;
 pub(crate) mod history_check;
 pub(crate) mod imports;
 pub(crate) mod limits;
+pub(crate) mod lockouts;
 pub(crate) mod members;
 pub(crate) mod merge;
 pub(crate) mod origin;

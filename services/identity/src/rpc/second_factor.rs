@@ -76,7 +76,7 @@ pub(crate) async fn confirm(
 ) -> Result<ConfirmTotpResponse, Error> {
     let id = principal.account_id;
     let subjects = factor::subjects(app, id, caller);
-    login::charge(app, &subjects, caller).await?;
+    login::charge(app, &subjects).await?;
     let mut transaction = app.ctx.pool.begin().await?;
     let pending = factors::lock(&mut transaction, id)
         .await?
@@ -182,7 +182,7 @@ async fn prove_password(
         account: app.sealer.blind_index(purpose::LOGIN, &format!("account:{id}")),
         address: limits::address(&app.sealer, caller),
     };
-    login::charge(app, &subjects, caller).await?;
+    login::charge(app, &subjects).await?;
     let mut conn = app.ctx.pool.acquire().await?;
     let hash = accounts::credentials(&mut conn, id)
         .await?
