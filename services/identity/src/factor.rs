@@ -107,16 +107,6 @@ pub(crate) fn recovery_hash(app: &App, account_id: Uuid, letters: &str) -> Vec<u
         .blind_index(purpose::RECOVERY_CODE, &format!("{account_id}:{letters}"))
 }
 
-/// Whether the account has a second factor.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn is_enrolled(app: &App, account_id: Uuid) -> Result<bool, Error> {
-    let mut conn = app.ctx.pool.acquire().await?;
-    let factor = factors::lock(&mut conn, account_id).await?;
-    Ok(factor.is_some_and(|factor| factor.secret_sealed.is_some()))
-}
-
 /// Takes a code, or a recovery code, of an account that has a second factor. It never counts again.
 ///
 /// # Errors

@@ -193,7 +193,7 @@ async fn succeed(
     }
     transaction.commit().await?;
     // Only now, when the password was right, an answer may tell that there is a second factor.
-    let ways = if factor::is_enrolled(app, found.id).await? {
+    let ways = if found.has_factor {
         if totp_code.trim().is_empty() {
             return Err(Refusal::CodeNeeded.into());
         }

@@ -182,6 +182,9 @@ impl From<administrator::Refusal> for Fault {
             Refusal::NotProposer => {
                 Self::precondition("NOT_PROPOSER", "只有提交人可以撤回申请；如不同意，请选择拒绝")
             }
+            Refusal::DeciderGone => {
+                Self::permission_denied("ROLE_NOT_ALLOWED", "您的账号已不是可用的省级管理员，不能处理申请")
+            }
             Refusal::ProposerGone => Self::precondition(
                 "PROPOSER_GONE",
                 "提交人已不是省级管理员，该申请不再有效，请拒绝后重新提交",

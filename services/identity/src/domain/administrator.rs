@@ -97,15 +97,16 @@ impl State {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Proposal {
     pub(crate) state: State,
-    pub(crate) proposer: Proposer,
+    pub(crate) proposer: Administrator,
     pub(crate) expire_time: OffsetDateTime,
 }
 
-/// Who proposed.
+/// Who proposes or decides.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Proposer {
+pub(crate) struct Administrator {
     pub(crate) account: Uuid,
-    /// True while they are an administrator who may sign in: the word of somebody else does not count.
+    /// True while they are an administrator who may sign in. The word of somebody else does not count, though their last
+    /// access token is good for some minutes yet.
     pub(crate) counts: bool,
 }
 
@@ -142,6 +143,8 @@ pub(crate) enum Refusal {
     NotProposer,
     /// Who proposed it is no administrator any more.
     ProposerGone,
+    /// Who decides is none any more.
+    DeciderGone,
 }
 
 /// Why something cannot be proposed about an account.
@@ -189,14 +192,14 @@ impl Proposal {
     }
 }
 
-/// Decides on a proposal. `actor` is an administrator of the province.
+/// Decides on a proposal.
 ///
 /// # Errors
 /// Why not: first the state, then the person.
 pub(crate) fn decide(
     proposal: &Proposal,
     command: Command,
-    actor: Uuid,
+    actor: Administrator,
     now: OffsetDateTime,
 ) -> Result<State, Refusal> {
     let from = proposal.state_at(now);
@@ -206,8 +209,9 @@ pub(crate) fn decide(
             event: command.name(),
         });
     }
-    let own = actor == proposal.proposer.account;
+    let own = actor.account == proposal.proposer.account;
     match command {
+        _ if !actor.counts => Err(Refusal::DeciderGone),
         Command::Withdraw if own => Ok(State::Withdrawn),
         Command::Withdraw => Err(Refusal::NotProposer),
         Command::Confirm | Command::Decline if own => Err(Refusal::OwnProposal),
@@ -227,13 +231,24 @@ mod tests {
     const PROPOSER: Uuid = Uuid::from_u128(1);
     const SECOND: Uuid = Uuid::from_u128(2);
 
+    fn active(account: Uuid) -> Administrator {
+        Administrator {
+            account,
+            counts: true,
+        }
+    }
+
+    fn gone(account: Uuid) -> Administrator {
+        Administrator {
+            account,
+            counts: false,
+        }
+    }
+
     fn proposal(state: State) -> Proposal {
         Proposal {
             state,
-            proposer: Proposer {
-                account: PROPOSER,
-                counts: true,
-            },
+            proposer: active(PROPOSER),
             expire_time: NOW + LIFE,
         }
     }
@@ -254,7 +269,7 @@ mod tests {
                             event: command.name(),
                         }),
                     };
-                    let decided = decide(&proposal(state), command, actor, NOW);
+                    let decided = decide(&proposal(state), command, active(actor), NOW);
                     assert_eq!(decided, expected, "{state:?} {command:?} {actor}");
                 }
             }
@@ -266,7 +281,7 @@ mod tests {
         let last = NOW + LIFE - Duration::milliseconds(1);
         let open = proposal(State::Open);
         assert_eq!(
-            decide(&open, Command::Confirm, SECOND, last),
+            decide(&open, Command::Confirm, active(SECOND), last),
             Ok(State::Confirmed)
         );
         for (command, actor) in [
@@ -278,24 +293,34 @@ mod tests {
                 from: State::Lapsed,
                 event: command.name(),
             });
-            assert_eq!(decide(&open, command, actor, NOW + LIFE), late);
+            assert_eq!(decide(&open, command, active(actor), NOW + LIFE), late);
         }
     }
 
     #[test]
     fn the_word_of_a_former_administrator_does_not_count() {
-        let gone = Proposal {
-            proposer: Proposer {
-                account: PROPOSER,
-                counts: false,
-            },
+        let orphan = Proposal {
+            proposer: gone(PROPOSER),
             ..proposal(State::Open)
         };
         assert_eq!(
-            decide(&gone, Command::Confirm, SECOND, NOW),
+            decide(&orphan, Command::Confirm, active(SECOND), NOW),
             Err(Refusal::ProposerGone)
         );
-        assert_eq!(decide(&gone, Command::Decline, SECOND, NOW), Ok(State::Declined));
+        assert_eq!(
+            decide(&orphan, Command::Decline, active(SECOND), NOW),
+            Ok(State::Declined)
+        );
+        for (command, actor) in [
+            (Command::Confirm, SECOND),
+            (Command::Decline, SECOND),
+            (Command::Withdraw, PROPOSER),
+        ] {
+            assert_eq!(
+                decide(&proposal(State::Open), command, gone(actor), NOW),
+                Err(Refusal::DeciderGone)
+            );
+        }
     }
 
     fn account(id: Uuid, level: Level, state: staff::State) -> Account {

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    domain::administrator::{self, Command, Kind, Proposal, State},
+    domain::administrator::{self, Administrator, Command, Kind, Proposal, State},
     error::Error,
     rpc::person::timestamp,
     store::administrators::ProposalRow,
@@ -21,7 +21,7 @@ use crate::{
 /// INTERNAL when the row says what it cannot say.
 pub(crate) fn proposal(
     row: &ProposalRow,
-    caller: Uuid,
+    caller: Administrator,
     now: OffsetDateTime,
 ) -> Result<AdministratorProposal, Error> {
     let rules = Proposal::try_from(row)?;

@@ -103,7 +103,8 @@ impl AdministratorService {
         )
         .await?;
         let row = load(&mut transaction, new.id).await?;
-        let answer = view::proposal(&row, maker, now)?;
+        let me = store::administrator(&mut transaction, maker).await?;
+        let answer = view::proposal(&row, me, now)?;
         ticket.save(&mut transaction, &answer).await?;
         transaction.commit().await?;
         Ok(answer)
@@ -123,9 +124,8 @@ impl AdministratorService {
         let now = db::now(&mut conn).await?;
         let rows = store::list(&mut conn, &filter, page.after()?, page.limit()).await?;
         let (rows, next_page_token) = page.finish(rows, |row| row.id);
-        let shown = rows
-            .iter()
-            .map(|row| view::proposal(row, principal.account_id, now));
+        let me = store::administrator(&mut conn, principal.account_id).await?;
+        let shown = rows.iter().map(|row| view::proposal(row, me, now));
         Ok(ListAdministratorProposalsResponse {
             proposals: shown.collect::<Result<_, _>>()?,
             next_page_token,
@@ -174,7 +174,8 @@ impl AdministratorService {
             }
         };
         let now = db::now(&mut transaction).await?;
-        let proposal = view::proposal(&row, maker, now)?;
+        let me = store::administrator(&mut transaction, maker).await?;
+        let proposal = view::proposal(&row, me, now)?;
         transaction.commit().await?;
         Ok(ConfirmAdministratorProposalResponse {
             proposal: Some(proposal),
@@ -205,7 +206,8 @@ impl AdministratorService {
         let by = By { manager, caller };
         let row = self.decide(&mut transaction, by, &verdict).await?;
         let now = db::now(&mut transaction).await?;
-        let answer = view::proposal(&row, maker, now)?;
+        let me = store::administrator(&mut transaction, maker).await?;
+        let answer = view::proposal(&row, me, now)?;
         ticket.save(&mut transaction, &answer).await?;
         transaction.commit().await?;
         Ok(answer)
@@ -224,7 +226,8 @@ impl AdministratorService {
         etag::check(verdict.etag, row.version)?;
         let now = db::now(conn).await?;
         let actor = by.manager.account;
-        let next = administrator::decide(&Proposal::try_from(&row)?, verdict.command, actor, now)?;
+        let decider = store::administrator(conn, actor).await?;
+        let next = administrator::decide(&Proposal::try_from(&row)?, verdict.command, decider, now)?;
         let account_id = if next == State::Confirmed {
             Some(self.carry_out(conn, by, &row).await?)
         } else {

@@ -84,6 +84,8 @@ pub(crate) struct Credentials {
     pub(crate) id: Uuid,
     pub(crate) state: String,
     pub(crate) password_hash: Option<String>,
+    /// True when it has a second factor.
+    pub(crate) has_factor: bool,
 }
 
 /// A role by its name in the store.
@@ -204,7 +206,10 @@ pub(crate) async fn find_student(
     sqlx::query_as!(
         Credentials,
         r#"
-        SELECT a.id, a.state, a.password_hash
+        SELECT a.id, a.state, a.password_hash,
+               EXISTS (
+                   SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
+               ) AS "has_factor!"
         FROM identity.students s
         JOIN identity.accounts a ON a.student_id = s.id
         WHERE s.school_code = $1 AND s.student_number = $2
@@ -229,7 +234,10 @@ pub(crate) async fn find_member(
         Credentials,
         r#"
         SELECT a.id, CASE m.state WHEN 'ACTIVE' THEN a.state WHEN 'REQUESTED' THEN m.state ELSE 'DISABLED' END AS "state!",
-               a.password_hash
+               a.password_hash,
+               EXISTS (
+                   SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
+               ) AS "has_factor!"
         FROM identity.accounts a
         JOIN identity.employer_members m ON m.account_id = a.id
         WHERE a.role = 'EMPLOYER' AND (a.mobile_blind = $1 OR a.email_blind = $2)
@@ -250,22 +258,36 @@ pub(crate) async fn find_member(
 pub(crate) async fn find_staff(conn: &mut PgConnection, login: &str) -> sqlx::Result<Option<Credentials>> {
     sqlx::query_as!(
         Credentials,
-        "SELECT id, state, password_hash FROM identity.accounts WHERE login = $1",
+        r#"
+        SELECT a.id, a.state, a.password_hash,
+               EXISTS (
+                   SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
+               ) AS "has_factor!"
+        FROM identity.accounts a
+        WHERE a.login = $1
+        "#,
         login,
     )
     .fetch_optional(conn)
     .await
 }
 
-/// Gets the password hash of an account.
+/// Gets the credentials of an account.
 ///
 /// # Errors
 /// The database's.
 pub(crate) async fn credentials(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Credentials>> {
     sqlx::query_as!(
         Credentials,
-        "SELECT id, state, password_hash FROM identity.accounts WHERE id = $1",
-        id
+        r#"
+        SELECT a.id, a.state, a.password_hash,
+               EXISTS (
+                   SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
+               ) AS "has_factor!"
+        FROM identity.accounts a
+        WHERE a.id = $1
+        "#,
+        id,
     )
     .fetch_optional(conn)
     .await

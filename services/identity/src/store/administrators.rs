@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    domain::administrator::{Kind, Proposal, Proposer, State},
+    domain::administrator::{Administrator, Kind, Proposal, State},
     error::Error,
 };
 
@@ -49,7 +49,7 @@ impl TryFrom<&ProposalRow> for Proposal {
     fn try_from(row: &ProposalRow) -> Result<Self, Error> {
         Ok(Self {
             state: State::parse(&row.state).ok_or(Error::Inconsistent("administrator_proposals.state"))?,
-            proposer: Proposer {
+            proposer: Administrator {
                 account: row.proposer,
                 counts: row.proposer_counts,
             },
@@ -153,6 +153,24 @@ pub(crate) async fn list(
     )
     .fetch_all(conn)
     .await
+}
+
+/// An account as one that proposes or decides.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn administrator(conn: &mut PgConnection, account: Uuid) -> sqlx::Result<Administrator> {
+    let counts = sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT 1 FROM identity.accounts WHERE id = $1 AND role = 'PROVINCE' AND state = 'ACTIVE'
+        ) AS "counts!"
+        "#,
+        account,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Administrator { account, counts })
 }
 
 /// Keeps a proposal for the transaction: other decisions on it wait.

@@ -388,6 +388,9 @@ async fn the_word_of_who_was_disabled_does_not_count_and_others_see_nothing() {
     disable(&identity, &root, &second_id).await;
     let gone = confirm(&identity, &root, &proposal).await.unwrap_err();
     assert_eq!(reason(&gone), "PROPOSER_GONE");
+    let other = propose(&identity, &root, creation("fourth")).await.unwrap();
+    let late = confirm(&identity, &second, &other).await.unwrap_err();
+    assert_eq!(reason(&late), "ROLE_NOT_ALLOWED", "with a token from before");
     let school = testing::school_staff(crate::people::SCHOOL);
     let denied = confirm(&identity, &school, &proposal).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
