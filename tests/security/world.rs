@@ -74,6 +74,7 @@ impl World {
         let mut collections = fixed();
         owned(&mut collections, &first, Side::FIRST).await;
         owned(&mut collections, &other, Side::OTHER).await;
+        proposed(&mut collections, &first).await;
         Self {
             suite,
             telemetry,
@@ -319,6 +320,24 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
         failed_registration(outcome, side.school).await,
         &[side.office],
     );
+}
+
+/// What an administrator of the province proposes is for administrators alone.
+async fn proposed(collections: &mut BTreeMap<&'static str, Collection>, outcome: &Outcome) {
+    let wanted =
+        json!({ "kind": "KIND_CREATE", "login": "second.admin", "name": "周敏", "reason": "新任处长" });
+    let made = outcome
+        .province
+        .post("/v1/administratorProposals", wanted)
+        .await
+        .unwrap();
+    let proposals = collections
+        .get_mut("administratorProposals")
+        .expect("a collection");
+    proposals.records.push(Record {
+        id: text(&made, "/id"),
+        seen_by: vec!["province"],
+    });
 }
 
 /// A draft: nobody but its office knows that it is there.

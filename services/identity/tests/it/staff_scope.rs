@@ -318,3 +318,48 @@ async fn staff_is_moved_within_the_reach_of_who_moves_it() {
     };
     assert_eq!(refused(&root, lowered).await, "SELF_NOT_ALLOWED");
 }
+
+#[tokio::test]
+async fn the_most_classes_fit_into_a_cookie() {
+    let identity = identity().await;
+    let root = root(&identity).await;
+    let (_, school) = active(&identity, &root, account::Role::School, "hlju.office").await;
+    let request = |letters: usize| CreateStaffRequest {
+        name: "阿".repeat(64),
+        department: "院".repeat(64),
+        // 36 bytes a name with four of them.
+        classes: (0..50)
+            .map(|number| format!("软件工程二〇二二级{}{number:02}班", "x".repeat(letters)))
+            .collect(),
+        ..new(account::Role::Department, "hlju.teacher")
+    };
+    let long = create(&identity, &school, request(5)).await.unwrap_err();
+    assert_eq!(reason(&long), "CLASSES_TOO_LONG");
+    let created = create(&identity, &school, request(4)).await.unwrap();
+    let session = activate(&identity, &created.activation_token, PASSWORD)
+        .await
+        .unwrap();
+    let token = session.tokens.unwrap().access_token;
+    let cookie = "__Host-qh_at=".len() + token.len();
+    assert!(cookie <= 4096, "browsers drop a cookie of {cookie} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_province_keeps_an_administrator_even_when_two_lower_each_other_at_once() {
+    let identity = identity().await;
+    let root = root(&identity).await;
+    let (id, second) = active(&identity, &root, account::Role::Province, "second").await;
+    let lower = |id: &str| UpdateStaffRequest {
+        id: id.to_owned(),
+        role: Some(account::Role::School.into()),
+        school_code: Some(SCHOOL.to_owned()),
+        ..UpdateStaffRequest::default()
+    };
+    let root_id = root.account_id.to_string();
+    let (first, last) = tokio::join!(
+        update(&identity, &root, lower(&id)),
+        update(&identity, &second, lower(&root_id))
+    );
+    let refusals: Vec<String> = [first.err(), last.err()].iter().flatten().map(reason).collect();
+    assert_eq!(refusals, ["LAST_ADMINISTRATOR"]);
+}
