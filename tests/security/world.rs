@@ -74,6 +74,7 @@ impl World {
         let mut collections = fixed();
         owned(&mut collections, &first, Side::FIRST).await;
         owned(&mut collections, &other, Side::OTHER).await;
+        proposed(&mut collections, &first).await;
         Self {
             suite,
             telemetry,
@@ -97,6 +98,7 @@ struct Side {
     student: &'static str,
     employer: &'static str,
     department: &'static str,
+    class: &'static str,
     office: &'static str,
     school: &'static str,
 }
@@ -106,6 +108,7 @@ impl Side {
         student: "student",
         employer: "employer",
         department: "department",
+        class: "class",
         office: "school",
         school: SCHOOL,
     };
@@ -113,6 +116,7 @@ impl Side {
         student: "other student",
         employer: "other employer",
         department: "other school's department",
+        class: "other school's class",
         office: "other school",
         school: OTHER_SCHOOL,
     };
@@ -129,17 +133,32 @@ async fn callers(nobody: Api, first: &Outcome, other: &Outcome) -> Vec<Caller> {
         caller(
             "department",
             DEPARTMENT,
-            &department(&nobody, first, "dept.own", own).await,
+            &department(&nobody, first, "dept.own", own, &[]).await,
         ),
         caller(
             "another department",
             DEPARTMENT,
-            &department(&nobody, first, "dept.another", "哲学院").await,
+            &department(&nobody, first, "dept.another", "哲学院", &[]).await,
         ),
         caller(
             "other school's department",
             DEPARTMENT,
-            &department(&nobody, other, "dept.other", own).await,
+            &department(&nobody, other, "dept.other", own, &[]).await,
+        ),
+        caller(
+            "class",
+            DEPARTMENT,
+            &department(&nobody, first, "dept.class", own, &[&first.person.class]).await,
+        ),
+        caller(
+            "another class",
+            DEPARTMENT,
+            &department(&nobody, first, "dept.another.class", own, &["别的班"]).await,
+        ),
+        caller(
+            "other school's class",
+            DEPARTMENT,
+            &department(&nobody, other, "dept.other.class", own, &[&other.person.class]).await,
         ),
         caller("province", PROVINCE, &first.province),
         Caller {
@@ -156,10 +175,11 @@ async fn callers(nobody: Api, first: &Outcome, other: &Outcome) -> Vec<Caller> {
     callers
 }
 
-/// A department's member of staff, made by the school.
-async fn department(nobody: &Api, outcome: &Outcome, login: &str, department: &str) -> Api {
-    let wanted =
-        json!({ "role": "ROLE_DEPARTMENT", "login": login, "name": "教务员", "department": department });
+/// A department's member of staff, made by the school; of these classes alone unless there are none.
+async fn department(nobody: &Api, outcome: &Outcome, login: &str, department: &str, classes: &[&str]) -> Api {
+    let wanted = json!({
+        "role": "ROLE_DEPARTMENT", "login": login, "name": "教务员", "department": department, "classes": classes,
+    });
     let made = outcome.school.post("/v1/staff", wanted).await.unwrap();
     let activation = json!({ "activationToken": made["activationToken"], "password": PASSWORD });
     let reply = nobody.post("/v1/staff:activate", activation).await.unwrap();
@@ -174,6 +194,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
     };
     let mut collections: BTreeMap<&'static str, Collection> = [
         "agreements",
+        "administratorProposals",
         "announcements",
         "blacklist",
         "blockedEmployers",
@@ -181,6 +202,7 @@ fn fixed() -> BTreeMap<&'static str, Collection> {
         "employers",
         "files",
         "helpRequests",
+        "lockouts",
         "clauseTemplates",
         "members",
         "reviews",
@@ -225,7 +247,7 @@ async fn made(add: &mut impl FnMut(&str, String, &[&'static str]), outcome: &Out
     add(
         "corrections",
         text(&correction, "/id"),
-        &[side.student, side.department, side.office],
+        &[side.student, side.department, side.class, side.office],
     );
     let clause = json!({ "title": "补充条款", "text": "入职后签订劳动合同" });
     let clause = outcome
@@ -251,13 +273,19 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
             seen_by: seen_by.to_vec(),
         });
     };
-    let parties = [side.student, side.employer, side.department, side.office];
+    let parties = [
+        side.student,
+        side.employer,
+        side.department,
+        side.class,
+        side.office,
+    ];
     add("agreements", outcome.agreement.clone(), &parties);
     let student = outcome.student.get("/v1/roster/mine").await.unwrap();
     add(
         "students",
         text(&student, "/id"),
-        &[side.student, side.department, side.office],
+        &[side.student, side.department, side.class, side.office],
     );
     let employer = outcome.employer.get("/v1/employer").await.unwrap();
     // Staff of any school may look an admitted employer up.
@@ -279,9 +307,9 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
     add("staff", text(&staff, "/staff/0/id"), &[side.office, "province"]);
     // What a school is called is public: only its own staff may see its departments, and its office and the province
     // change it.
-    let mut staff = vec![side.office, "province", side.department];
+    let mut staff = vec![side.office, "province", side.department, side.class];
     if side.school == SCHOOL {
-        staff.push("another department");
+        staff.extend(["another department", "another class"]);
     }
     add("schools", side.school.to_owned(), &staff);
     let pending = json!({ "purpose": "FILE_PURPOSE_EVIDENCE", "fileName": "证明.pdf", "sizeBytes": "5" });
@@ -299,6 +327,24 @@ async fn owned(collections: &mut BTreeMap<&'static str, Collection>, outcome: &O
         failed_registration(outcome, side.school).await,
         &[side.office],
     );
+}
+
+/// What an administrator of the province proposes is for administrators alone.
+async fn proposed(collections: &mut BTreeMap<&'static str, Collection>, outcome: &Outcome) {
+    let wanted =
+        json!({ "kind": "KIND_CREATE", "login": "second.admin", "name": "周敏", "reason": "新任处长" });
+    let made = outcome
+        .province
+        .post("/v1/administratorProposals", wanted)
+        .await
+        .unwrap();
+    let proposals = collections
+        .get_mut("administratorProposals")
+        .expect("a collection");
+    proposals.records.push(Record {
+        id: text(&made, "/id"),
+        seen_by: vec!["province"],
+    });
 }
 
 /// A draft: nobody but its office knows that it is there.

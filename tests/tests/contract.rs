@@ -45,6 +45,11 @@ const REPEATABLE: &[(&str, &str)] = &[
         "IssueEmployerReset",
         "a new token replaces the one before; tokens are never kept, so there is no first answer to give",
     ),
+    (
+        "IssueMemberReset",
+        "a new token replaces the one before; tokens are never kept, so there is no first answer to give",
+    ),
+    ("RevealStudent", "every look is written down"),
     ("RemoveTotp", "what is gone stays gone"),
     ("ExportMyData", "it changes nothing"),
     ("RequestErasure", "one wish of an account waits at a time"),

@@ -199,6 +199,9 @@ fn places(app: &App, record: &mut Record, with: &With) -> Result<(), Error> {
         .map_err(Error::Json)?;
     if let Some(student) = &with.student {
         record.student_sealed = party::seal(&app.sealer, record.rules.id, student)?;
+        // Who reviews it is who teaches the student now, not when the offer was drafted.
+        record.department.clone_from(&student.department);
+        record.class_name.clone_from(&student.class_name);
     }
     Ok(())
 }

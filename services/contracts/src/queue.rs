@@ -62,7 +62,7 @@ async fn row(app: &App, conn: &mut PgConnection, record: &Record, waiting: bool)
         waiting,
         school_code: record.school_code.clone(),
         department: record.department.clone(),
-        class_name: crate::party::open(&app.sealer, rules.id, &record.student_sealed)?.class_name,
+        class_name: record.class_name.clone(),
         student_id: Some(record.student_id),
         cohort: record.cohort,
         level,

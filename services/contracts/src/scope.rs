@@ -18,6 +18,8 @@ pub(crate) struct Scope {
     pub(crate) employer_id: Option<Uuid>,
     pub(crate) school_code: Option<String>,
     pub(crate) department: Option<String>,
+    /// Classes of the department; none for all.
+    pub(crate) classes: Vec<String>,
 }
 
 impl Scope {
@@ -44,6 +46,7 @@ impl Scope {
             Role::Department => Self {
                 school_code: Some(need(principal.school_code.clone())?),
                 department: Some(need(principal.department.clone())?),
+                classes: principal.classes.clone(),
                 ..Self::default()
             },
             Role::Province | Role::Service => return Err(denied()),

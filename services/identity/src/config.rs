@@ -111,6 +111,8 @@ pub struct Limits {
     pub lookup_per_person: i64,
     /// Failed sign-ins of one address in 15 minutes.
     pub login_failures: i64,
+    /// Students whose masked values one account may look at in an hour.
+    pub reveals_per_hour: i64,
     /// Days that the audit of sign-ins and look-ups is kept.
     pub audit_days: i32,
 }
@@ -186,6 +188,10 @@ impl Config {
             (
                 "limits_of_attempts.login_failures",
                 self.limits_of_attempts.login_failures,
+            ),
+            (
+                "limits_of_attempts.reveals_per_hour",
+                self.limits_of_attempts.reveals_per_hour,
             ),
             (
                 "limits_of_attempts.audit_days",

@@ -3,7 +3,9 @@
 use qihang_kit::{crypto::CryptoError, db::Stale, etag, status::Fault};
 use tonic::Status;
 
-use crate::domain::{calendar::Closed, member, password::Weakness, school, staff, throttle::TooEarly};
+use crate::domain::{
+    administrator, calendar::Closed, member, password::Weakness, school, staff, throttle::TooEarly,
+};
 
 /// An error of identity.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +108,7 @@ pub(crate) enum Missing {
     Session,
     Account,
     Member,
+    Proposal,
 }
 
 /// What a student may know of a registration that did not match.
@@ -127,6 +130,7 @@ impl std::fmt::Display for Missing {
             Self::Session => "session",
             Self::Account => "account",
             Self::Member => "member",
+            Self::Proposal => "proposal",
         })
     }
 }
@@ -140,6 +144,12 @@ impl From<Closed> for Error {
 impl From<staff::Refusal> for Error {
     fn from(refusal: staff::Refusal) -> Self {
         Self::Staff(refusal)
+    }
+}
+
+impl From<administrator::Refusal> for Error {
+    fn from(refusal: administrator::Refusal) -> Self {
+        Self::Fault(refusal.into())
     }
 }
 
@@ -330,7 +340,7 @@ fn staff_refused(refusal: &staff::Refusal) -> Fault {
         ),
         Refusal::LastAdministrator => Fault::precondition(
             "LAST_ADMINISTRATOR",
-            "这是最后一个可用的省级管理员账号，不能停用；请先创建并激活另一个",
+            "这是最后一个可用的省级管理员账号，不能停用或降级；请先创建并激活另一个",
         ),
         Refusal::InvalidTransition { from, event } => {
             let title = match from {
@@ -343,9 +353,18 @@ fn staff_refused(refusal: &staff::Refusal) -> Fault {
                 .with("from", from.as_str())
                 .with("event", *event)
         }
-        Refusal::LevelTooHigh => {
-            Fault::permission_denied("LEVEL_TOO_HIGH", "学校只能创建本校和本校院系的账号")
-        }
+        Refusal::SecondPerson => Fault::precondition(
+            "SECOND_PERSON_NEEDED",
+            "省级管理员账号的创建、恢复、提升和重置须由两名管理员办理：请提交申请，并请另一名管理员确认",
+        ),
+        place => misplaced(place),
+    }
+}
+
+/// Why an account cannot belong where it is wanted.
+fn misplaced(refusal: &staff::Refusal) -> Fault {
+    use staff::Refusal;
+    match refusal {
         Refusal::SchoolMissing => Fault::invalid("schoolCode", "SCHOOL_MISSING", "请选择账号所属的学校"),
         Refusal::OtherSchool => Fault::invalid(
             "schoolCode",
@@ -360,6 +379,15 @@ fn staff_refused(refusal: &staff::Refusal) -> Fault {
             "DEPARTMENT_UNWANTED",
             "只有院系账号才填写院系，请清空",
         ),
+        Refusal::ClassesUnwanted => {
+            Fault::invalid("classes", "CLASSES_UNWANTED", "只有院系账号才能限定班级，请清空")
+        }
+        Refusal::ClassesTooLong => Fault::invalid(
+            "classes",
+            "CLASSES_TOO_LONG",
+            "所选班级的名称合计过长，请减少班级，或不限定班级",
+        ),
+        _ => Fault::permission_denied("LEVEL_TOO_HIGH", "学校只能创建本校和本校院系的账号"),
     }
 }
 
@@ -371,5 +399,6 @@ fn not_found(missing: Missing) -> Fault {
         Missing::Session => Fault::not_found("SESSION_NOT_FOUND", "该登录已不存在，请刷新列表"),
         Missing::Account => Fault::not_found("ACCOUNT_NOT_FOUND", "没有找到该账号"),
         Missing::Member => Fault::not_found("MEMBER_NOT_FOUND", "没有找到该成员，或不属于您的单位"),
+        Missing::Proposal => Fault::not_found("PROPOSAL_NOT_FOUND", "没有找到该申请"),
     }
 }

@@ -107,23 +107,13 @@ pub(crate) fn recovery_hash(app: &App, account_id: Uuid, letters: &str) -> Vec<u
         .blind_index(purpose::RECOVERY_CODE, &format!("{account_id}:{letters}"))
 }
 
-/// Whether the account has a second factor.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn is_enrolled(app: &App, account_id: Uuid) -> Result<bool, Error> {
-    let mut conn = app.ctx.pool.acquire().await?;
-    let factor = factors::lock(&mut conn, account_id).await?;
-    Ok(factor.is_some_and(|factor| factor.secret_sealed.is_some()))
-}
-
 /// Takes a code, or a recovery code, of an account that has a second factor. It never counts again.
 ///
 /// # Errors
 /// SECOND_FACTOR_WRONG, LOGIN_THROTTLED, LOGIN_LIMITED; the database's.
 pub(crate) async fn prove(app: &App, account_id: Uuid, code: &str, caller: &Caller) -> Result<(), Error> {
     let subjects = subjects(app, account_id, caller);
-    login::charge(app, &subjects, caller).await?;
+    login::charge(app, &subjects).await?;
     let mut transaction = app.ctx.pool.begin().await?;
     let Some(event) = take(app, &mut transaction, account_id, code).await? else {
         transaction.rollback().await?;

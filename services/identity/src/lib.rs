@@ -9,17 +9,19 @@ use qihang_kit::{
     service::Service,
 };
 use qihang_proto::identity::v1::{
-    account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
-    calendar_service_server::CalendarServiceServer, captcha_service_server::CaptchaServiceServer,
-    correction_service_server::CorrectionServiceServer, directory_service_server::DirectoryServiceServer,
+    account_service_server::AccountServiceServer, administrator_service_server::AdministratorServiceServer,
+    audit_service_server::AuditServiceServer, calendar_service_server::CalendarServiceServer,
+    captcha_service_server::CaptchaServiceServer, correction_service_server::CorrectionServiceServer,
+    directory_service_server::DirectoryServiceServer,
     employer_guard_service_server::EmployerGuardServiceServer,
     employer_service_server::EmployerServiceServer, help_service_server::HelpServiceServer,
-    member_service_server::MemberServiceServer, my_data_service_server::MyDataServiceServer,
-    operations_service_server::OperationsServiceServer, origin_service_server::OriginServiceServer,
-    password_reset_service_server::PasswordResetServiceServer, profile_service_server::ProfileServiceServer,
-    reference_service_server::ReferenceServiceServer, registration_service_server::RegistrationServiceServer,
-    roster_service_server::RosterServiceServer, school_service_server::SchoolServiceServer,
-    session_service_server::SessionServiceServer, staff_service_server::StaffServiceServer,
+    lockout_service_server::LockoutServiceServer, member_service_server::MemberServiceServer,
+    my_data_service_server::MyDataServiceServer, operations_service_server::OperationsServiceServer,
+    origin_service_server::OriginServiceServer, password_reset_service_server::PasswordResetServiceServer,
+    profile_service_server::ProfileServiceServer, reference_service_server::ReferenceServiceServer,
+    registration_service_server::RegistrationServiceServer, roster_service_server::RosterServiceServer,
+    school_service_server::SchoolServiceServer, session_service_server::SessionServiceServer,
+    staff_service_server::StaffServiceServer,
 };
 use sqlx::migrate::Migrator;
 use tonic::service::Routes;
@@ -123,6 +125,10 @@ fn routes(app: &Arc<App>) -> Routes {
         .add_service(HelpServiceServer::new(rpc::help::HelpService(app())))
         .add_service(AuditServiceServer::new(rpc::audit::AuditService(app())))
         .add_service(StaffServiceServer::new(rpc::staff::StaffService(app())))
+        .add_service(AdministratorServiceServer::new(
+            rpc::administrators::AdministratorService(app()),
+        ))
+        .add_service(LockoutServiceServer::new(rpc::lockouts::LockoutService(app())))
         .add_service(SchoolServiceServer::new(rpc::schools::SchoolService(app())))
         .add_service(ReferenceServiceServer::new(rpc::reference::ReferenceService(
             app(),

@@ -16,13 +16,14 @@ use crate::{
     error::Error,
     factor::{self, Refusal},
     limits::{self, Limit},
-    purpose,
+    messages, purpose,
     rpc::join_employer,
     session,
     store::{
         self,
         accounts::{self, Credentials},
         audit::{self, Event},
+        lockouts,
     },
 };
 
@@ -71,7 +72,7 @@ pub(crate) async fn login(app: &App, attempt: Attempt<'_>, caller: &Caller) -> R
         address: limits::address(&app.sealer, caller),
     };
     check_captcha(app, &attempt, &subjects).await?;
-    charge(app, &subjects, caller).await?;
+    charge(app, &subjects).await?;
     let found = {
         let mut conn = app.ctx.pool.acquire().await?;
         attempt.who.find(app, &mut conn).await?
@@ -156,7 +157,7 @@ async fn risky(app: &App, subjects: &Subjects) -> Result<bool, Error> {
 ///
 /// # Errors
 /// LOGIN_THROTTLED, LOGIN_LIMITED; the database's.
-pub(crate) async fn charge(app: &App, subjects: &Subjects, caller: &Caller) -> Result<(), Error> {
+pub(crate) async fn charge(app: &App, subjects: &Subjects) -> Result<(), Error> {
     let mut transaction = app.ctx.pool.begin().await?;
     address_limit(app)
         .check(&mut transaction, &subjects.address)
@@ -166,14 +167,6 @@ pub(crate) async fn charge(app: &App, subjects: &Subjects, caller: &Caller) -> R
     let throttle = store::limits::throttle(&mut transaction, &subjects.account, now).await?;
     let charged = throttle.attempt(now).map_err(Error::LoginThrottled)?;
     store::limits::save_throttle(&mut transaction, &subjects.account, &charged).await?;
-    if charged.locked {
-        let event = Event {
-            event: "login.lock",
-            refused: true,
-            ..Event::default()
-        };
-        audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
-    }
     Ok(transaction.commit().await?)
 }
 
@@ -200,7 +193,7 @@ async fn succeed(
     }
     transaction.commit().await?;
     // Only now, when the password was right, an answer may tell that there is a second factor.
-    let ways = if factor::is_enrolled(app, found.id).await? {
+    let ways = if found.has_factor {
         if totp_code.trim().is_empty() {
             return Err(Refusal::CodeNeeded.into());
         }
@@ -225,7 +218,8 @@ async fn refuse(
     Err(Error::LoginRefused)
 }
 
-/// Counts a wrong password against the address and keeps it in the audit; the account was charged before.
+/// Counts a wrong password against the address and keeps it in the audit; the account was charged before. Its owner hears of
+/// the failure that locks.
 ///
 /// # Errors
 /// The database's.
@@ -247,5 +241,19 @@ pub(crate) async fn note_refusal(
         ..Event::default()
     };
     audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
+    // As much work for an account that does not exist.
+    let locked = lockouts::attribute(&mut transaction, &subjects.account, account_id).await?;
+    if let Some(until) = locked {
+        let event = Event {
+            event: "login.lock",
+            refused: true,
+            account_id,
+            ..Event::default()
+        };
+        audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
+        if let Some(account) = account_id {
+            messages::account_locked(app, &mut transaction, account, until).await?;
+        }
+    }
     Ok(transaction.commit().await?)
 }

@@ -3,6 +3,7 @@
 //! | key | when |
 //! | --- | --- |
 //! | `identity.student.registered.v1` | a student's account became active |
+//! | `identity.account.locked.v1` | failed sign-ins have locked an account; once a lock |
 //! | `identity.review.changed.v1` | something of a student, or a request for help, began or ceased to wait for the school |
 //!
 //! What the roster, its review and the employers publish is with their handlers.
@@ -11,7 +12,7 @@ use qihang_kit::{
     outbox::{self, Outgoing},
     status::Fault,
 };
-use qihang_proto::messages::v1::{ReviewChanged, StudentRegistered, review_changed};
+use qihang_proto::messages::v1::{AccountLocked, ReviewChanged, StudentRegistered, review_changed};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -42,6 +43,29 @@ pub(crate) async fn student_registered(
         app.ctx.ids.new_id(),
         "identity.student.registered.v1",
         student_id,
+        &message,
+    );
+    Ok(outbox::publish(conn, outgoing).await?)
+}
+
+/// Failed sign-ins have locked an account.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn account_locked(
+    app: &App,
+    conn: &mut PgConnection,
+    account_id: Uuid,
+    until: OffsetDateTime,
+) -> Result<(), Error> {
+    let message = AccountLocked {
+        account_id: account_id.to_string(),
+        end_time: Some(timestamp(until)),
+    };
+    let outgoing = Outgoing::new(
+        app.ctx.ids.new_id(),
+        "identity.account.locked.v1",
+        account_id,
         &message,
     );
     Ok(outbox::publish(conn, outgoing).await?)

@@ -24,5 +24,7 @@ pub(crate) const PASSWORD_RESET: &str = "identity.password_reset";
 pub(crate) const HELP: &str = "identity.help";
 /// Accounts whose data are exported.
 pub(crate) const EXPORT: &str = "identity.export";
+/// Accounts that look at masked values.
+pub(crate) const REVEAL: &str = "identity.reveal";
 /// Refresh tokens that follow another.
 pub(crate) const REFRESH_TOKEN: &str = "identity.refresh_token";

@@ -2,12 +2,16 @@
 
 use qihang_kit::status::Fault;
 
-use crate::domain::{
-    calendar::{self, Closed},
-    correction, correction_fields, employer, locked_fields, member,
-    origin::{self, IssueProblem, Part},
-    own_fields::FieldFault,
-    school,
+use crate::{
+    domain::{
+        administrator,
+        calendar::{self, Closed},
+        correction, correction_fields, employer, locked_fields, member,
+        origin::{self, IssueProblem, Part},
+        own_fields::FieldFault,
+        school,
+    },
+    error::Error,
 };
 
 impl From<origin::Refusal> for Fault {
@@ -167,6 +171,50 @@ impl From<employer::Refusal> for Fault {
     }
 }
 
+impl From<administrator::Refusal> for Fault {
+    fn from(refusal: administrator::Refusal) -> Self {
+        use administrator::Refusal;
+        match refusal {
+            Refusal::InvalidTransition { from, event } => {
+                let message = format!("该申请当前为“{}”，不能进行此操作，请刷新页面后查看", from.title());
+                Self::precondition("INVALID_TRANSITION", message)
+                    .with("from", from.as_str())
+                    .with("event", event)
+            }
+            Refusal::OwnProposal => {
+                Self::precondition("OWN_PROPOSAL", "不能处理自己提交的申请，请由另一名省级管理员办理")
+            }
+            Refusal::NotProposer => {
+                Self::precondition("NOT_PROPOSER", "只有提交人可以撤回申请；如不同意，请选择拒绝")
+            }
+            Refusal::DeciderGone => {
+                Self::permission_denied("ROLE_NOT_ALLOWED", "您的账号已不是可用的省级管理员，不能处理申请")
+            }
+            Refusal::ProposerGone => Self::precondition(
+                "PROPOSER_GONE",
+                "提交人已不是省级管理员，该申请不再有效，请拒绝后重新提交",
+            ),
+        }
+    }
+}
+
+impl From<administrator::Unfit> for Error {
+    fn from(unfit: administrator::Unfit) -> Self {
+        use administrator::Unfit;
+        match unfit {
+            Unfit::Staff(refusal) => refusal.into(),
+            Unfit::NotAdministrator => Fault::precondition(
+                "NOT_ADMINISTRATOR",
+                "该账号不是省级管理员，无须两人确认，请直接办理",
+            )
+            .into(),
+            Unfit::IsAdministrator => {
+                Fault::precondition("ALREADY_ADMINISTRATOR", "该账号已是省级管理员，请刷新页面后查看").into()
+            }
+        }
+    }
+}
+
 impl From<member::Refusal> for Fault {
     fn from(refusal: member::Refusal) -> Self {
         use member::Refusal;
@@ -186,6 +234,10 @@ impl From<member::Refusal> for Fault {
                 "加入申请由单位管理员处理，超过 7 天未处理的才由省就业中心办理",
             ),
             Refusal::NotYours => Self::permission_denied("NOT_YOUR_STEP", "此操作不属于您的角色"),
+            Refusal::Oneself => Self::precondition(
+                "SELF_NOT_ALLOWED",
+                "不能为自己的账号签发，请由其他管理员办理；没有其他管理员的请联系省就业中心",
+            ),
             Refusal::LastAdministrator => Self::precondition(
                 "LAST_ADMINISTRATOR",
                 "这是本单位最后一位管理员，不能移除或改为其他角色；请先指定另一位管理员",

@@ -234,6 +234,7 @@ fn principal(
         student_id: account.student_id,
         school_code: account.school_code.clone(),
         department: account.department.clone(),
+        classes: account.classes.clone(),
         employer_id: account.employer_id,
         employer_role: account.employer_role.clone(),
         name: validators::mask_name(&account.name),

@@ -1,6 +1,7 @@
 //! SQL and nothing else. Functions neither begin nor commit.
 
 pub(crate) mod accounts;
+pub(crate) mod administrators;
 pub(crate) mod audit;
 pub(crate) mod audit_chain;
 pub(crate) mod audit_list;
@@ -17,6 +18,7 @@ pub(crate) mod history;
 pub(crate) mod history_check;
 pub(crate) mod imports;
 pub(crate) mod limits;
+pub(crate) mod lockouts;
 pub(crate) mod members;
 pub(crate) mod merge;
 pub(crate) mod origin;

@@ -87,6 +87,8 @@ pub struct Principal {
     pub school_code: Option<String>,
     /// The department, for students and staff of departments.
     pub department: Option<String>,
+    /// The classes of the department: a student's own; those that staff of the department is limited to, none for all.
+    pub classes: Vec<String>,
     /// The employer, for members of employers.
     pub employer_id: Option<Uuid>,
     /// `ADMIN`, `HR` or `SIGNER`, for members of employers.
@@ -116,6 +118,7 @@ impl Principal {
             student_id: None,
             school_code: None,
             department: None,
+            classes: Vec::new(),
             employer_id: None,
             employer_role: None,
             name: name.to_owned(),
@@ -147,6 +150,9 @@ pub struct Claims {
     /// Department.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dep: Option<String>,
+    /// Classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cls: Vec<String>,
     /// Employer id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emp: Option<Uuid>,
@@ -188,6 +194,7 @@ impl Claims {
             stu: principal.student_id,
             sch: principal.school_code,
             dep: principal.department,
+            cls: principal.classes,
             emp: principal.employer_id,
             erole: principal.employer_role,
             name: principal.name,
@@ -209,6 +216,7 @@ impl From<Claims> for Principal {
             student_id: claims.stu,
             school_code: claims.sch,
             department: claims.dep,
+            classes: claims.cls,
             employer_id: claims.emp,
             employer_role: claims.erole,
             name: claims.name,

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::status::Fault;
@@ -70,6 +70,24 @@ pub async fn claim<R: Message>(
         ));
     }
     Ok(Claim::Replay(response.unwrap_or_default().into()))
+}
+
+/// The first answer to a call, when this is a repeat of one. For calls with slow work that should not hold a connection: they
+/// look here first, and claim the `request_id` when the work is done.
+///
+/// # Errors
+/// As [`claim`]; INTERNAL when the saved answer cannot be read.
+pub async fn first_answer<R: Message, M: Message + Default>(
+    pool: &PgPool,
+    method: &'static str,
+    caller: Uuid,
+    request_id: &str,
+    request: &R,
+) -> Result<Option<M>, Fault> {
+    let mut transaction = pool.begin().await?;
+    let claim = claim(&mut transaction, method, caller, request_id, request).await?;
+    transaction.rollback().await?;
+    claim.replay()
 }
 
 impl Claim {

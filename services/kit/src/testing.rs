@@ -90,6 +90,15 @@ pub fn department_staff(school_code: &str, department: &str) -> Principal {
     }
 }
 
+/// Signed-in staff of some classes of a department.
+#[must_use]
+pub fn class_staff(school_code: &str, department: &str, classes: &[&str]) -> Principal {
+    Principal {
+        classes: classes.iter().map(|name| (*name).to_owned()).collect(),
+        ..department_staff(school_code, department)
+    }
+}
+
 /// Signed-in staff of the province.
 #[must_use]
 pub fn province_staff() -> Principal {

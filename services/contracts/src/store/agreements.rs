@@ -21,6 +21,7 @@ pub(crate) struct Record {
     pub(crate) employer_id: Uuid,
     pub(crate) school_code: String,
     pub(crate) department: String,
+    pub(crate) class_name: String,
     pub(crate) cohort: i32,
     pub(crate) student_sealed: Vec<u8>,
     pub(crate) employer: Value,
@@ -54,6 +55,7 @@ pub(crate) struct Row {
     pub(crate) employer_id: Uuid,
     pub(crate) school_code: String,
     pub(crate) department: String,
+    pub(crate) class_name: String,
     pub(crate) cohort: i32,
     pub(crate) levels: i16,
     pub(crate) revision: i32,
@@ -100,12 +102,11 @@ impl TryFrom<Row> for Record {
             column,
             id: row.id,
         };
-        let cancel_by = match row.cancel_by.as_deref() {
-            None => None,
-            Some("STUDENT") => Some(Party::Student),
-            Some("EMPLOYER") => Some(Party::Employer),
-            Some(_) => return Err(inconsistent("cancel_by")),
-        };
+        let cancel_by = row.cancel_by.as_deref().map(party);
+        if cancel_by == Some(None) {
+            return Err(inconsistent("cancel_by"));
+        }
+        let cancel_by = cancel_by.flatten();
         let claim = row.claim_account.zip(row.claim_until);
         let rules = Agreement {
             id: row.id,
@@ -132,6 +133,7 @@ impl TryFrom<Row> for Record {
             employer_id: row.employer_id,
             school_code: row.school_code,
             department: row.department,
+            class_name: row.class_name,
             cohort: row.cohort,
             student_sealed: row.student_sealed,
             employer: row.employer,
@@ -157,15 +159,23 @@ impl TryFrom<Row> for Record {
     }
 }
 
+fn party(word: &str) -> Option<Party> {
+    match word {
+        "STUDENT" => Some(Party::Student),
+        "EMPLOYER" => Some(Party::Employer),
+        _ => None,
+    }
+}
+
 /// Inserts a draft on the edition of the form that counts for its graduation year; the record's own where none was published.
 pub(crate) async fn insert(conn: &mut PgConnection, record: &Record) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO contracts.agreements
              (id, state, student_id, employer_id, school_code, department, cohort, levels, revision, last_revision,
-              student_sealed, employer, school, supersedes_id, uncounted, template)
+              student_sealed, employer, school, supersedes_id, uncounted, template, class_name)
          VALUES ($1, 'DRAFT', $2, $3, $4, $5, $6, $7, 1, 1, $8, $9, $10, $11, $12,
                  coalesce((SELECT e.template FROM contracts.editions AS e WHERE e.cohort <= $6
-                           ORDER BY e.cohort DESC, e.id DESC LIMIT 1), $13))",
+                           ORDER BY e.cohort DESC, e.id DESC LIMIT 1), $13), $14)",
         record.rules.id,
         record.student_id,
         record.employer_id,
@@ -179,6 +189,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, record: &Record) -> Result<(
         record.supersedes_id,
         record.uncounted,
         record.template,
+        record.class_name,
     )
     .execute(conn)
     .await?;
@@ -189,7 +200,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, record: &Record) -> Result<(
 pub(crate) async fn find(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Result<Option<Record>, Error> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.cohort, a.levels,
+        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.class_name, a.cohort, a.levels,
                   a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
                   a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
                   a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
@@ -203,12 +214,14 @@ pub(crate) async fn find(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Re
              AND ($2::uuid IS NULL OR (a.student_id = $2 AND a.state <> 'DRAFT'))
              AND ($3::uuid IS NULL OR a.employer_id = $3)
              AND ($4::text IS NULL OR (a.school_code = $4 AND a.serial IS NOT NULL))
-             AND ($5::text IS NULL OR a.department = $5)"#,
+             AND ($5::text IS NULL OR a.department = $5)
+             AND (cardinality($6::text[]) = 0 OR a.class_name = ANY ($6))"#,
         id,
         scope.student_id,
         scope.employer_id,
         scope.school_code.as_deref(),
         scope.department.as_deref(),
+        &scope.classes,
     )
     .fetch_optional(conn)
     .await?;
@@ -236,7 +249,7 @@ pub(crate) async fn save(conn: &mut PgConnection, record: &Record, now: OffsetDa
              claim_until = $12, cancel_by = $13, cancel_until = $14, cancel_reason = $15, student_sealed = $16,
              employer = $17, archive = $18, household = $19, serial = $20, verify_code = $21, reason = $22,
              effective_time = $23, waiting_since = $24, update_time = $25, uncounted = $26,
-             reason_code = $27, reason_fields = $28,
+             reason_code = $27, reason_fields = $28, department = $29, class_name = $30,
              send_time = CASE WHEN $3 = 'PENDING_STUDENT' THEN coalesce(send_time, $25) ELSE send_time END
          WHERE id = $1 AND version = $2",
         rules.id,
@@ -267,6 +280,8 @@ pub(crate) async fn save(conn: &mut PgConnection, record: &Record, now: OffsetDa
         record.uncounted,
         record.reason_code,
         &record.reason_fields,
+        record.department,
+        record.class_name,
     )
     .execute(conn)
     .await

@@ -17,7 +17,7 @@ pub(crate) async fn of_party(
 ) -> Result<Vec<Record>, Error> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.cohort, a.levels,
+        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.class_name, a.cohort, a.levels,
                   a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
                   a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
                   a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
@@ -55,7 +55,7 @@ pub(crate) async fn to_review(
 ) -> Result<Vec<Record>, Error> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.cohort, a.levels,
+        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.class_name, a.cohort, a.levels,
                   a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
                   a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
                   a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
@@ -70,6 +70,7 @@ pub(crate) async fn to_review(
              AND (a.levels = 2 AND NOT a.department_passed) = $3
              AND ($4::text IS NULL OR a.department = $4)
              AND ($5::timestamptz IS NULL OR (a.waiting_since, a.id) > ($5, $6))
+             AND (cardinality($8::text[]) = 0 OR a.class_name = ANY ($8))
            ORDER BY a.waiting_since, a.id LIMIT $7"#,
         scope.school_code.as_deref(),
         scope.department.as_deref(),
@@ -78,6 +79,7 @@ pub(crate) async fn to_review(
         after.map(|(time, _)| time),
         after.map(|(_, id)| id),
         limit,
+        &scope.classes,
     )
     .fetch_all(conn)
     .await?;

@@ -129,6 +129,7 @@ pub(crate) async fn list(
            AND ($11::uuid IS NULL OR (NOT $11 = ANY (barred)
                AND (claim_account IS NULL OR claim_until <= contracts.kit_now())))
            AND ($12::timestamptz IS NULL OR (since, id) > ($12, $13))
+           AND (cardinality($15::text[]) = 0 OR class_name = ANY ($15))
          ORDER BY since, id LIMIT $14",
         scope.school_code.as_deref(),
         scope.department.as_deref(),
@@ -144,6 +145,7 @@ pub(crate) async fn list(
         filter.after.map(|(time, _)| time),
         filter.after.map(|(_, id)| id),
         filter.limit,
+        &scope.classes,
     )
     .fetch_all(conn)
     .await?)
@@ -157,10 +159,12 @@ pub(crate) async fn count(conn: &mut PgConnection, scope: &Scope, level: i16) ->
                   count(*) FILTER (WHERE plain) AS "plain!"
            FROM contracts.reviews
            WHERE waiting AND school_code = $1 AND ($2::text IS NULL OR department = $2) AND level = $3
+             AND (cardinality($4::text[]) = 0 OR class_name = ANY ($4))
            GROUP BY kind ORDER BY kind"#,
         scope.school_code.as_deref(),
         scope.department.as_deref(),
         level,
+        &scope.classes,
     )
     .fetch_all(conn)
     .await?)
@@ -172,10 +176,13 @@ pub(crate) async fn find(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Re
         Row,
         "SELECT id, kind, record_id, version, submission, waiting, school_code, department, class_name, student_id, cohort,
                 level, since, due_time, plain, barred, claim_account, claim_name, claim_until
-         FROM contracts.reviews WHERE id = $1 AND school_code = $2 AND ($3::text IS NULL OR department = $3)",
+         FROM contracts.reviews
+         WHERE id = $1 AND school_code = $2 AND ($3::text IS NULL OR department = $3)
+           AND (cardinality($4::text[]) = 0 OR class_name = ANY ($4))",
         id,
         scope.school_code.as_deref(),
         scope.department.as_deref(),
+        &scope.classes,
     )
     .fetch_optional(conn)
     .await?)

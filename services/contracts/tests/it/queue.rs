@@ -310,9 +310,22 @@ async fn others_neither_see_nor_claim_what_is_not_theirs() {
     let strangers = [
         testing::school_staff(TWO_LEVELS),
         testing::department_staff(SCHOOL, "外语学院"),
+        testing::class_staff(SCHOOL, DEPARTMENT, &["软件二班"]),
     ];
     for who in &strangers {
         assert!(queue(&suite, who).await.is_empty());
+        let counts = suite
+            .queue(who)
+            .count_reviews(CountReviewsRequest {})
+            .await
+            .unwrap();
+        let waiting = counts
+            .into_inner()
+            .counts
+            .iter()
+            .map(|one| one.waiting)
+            .sum::<u32>();
+        assert_eq!(waiting, 0);
         let claim = ClaimQueuedReviewRequest { id: id.clone() };
         let status = suite.queue(who).claim_queued_review(claim).await.unwrap_err();
         assert_eq!(reason(&status), "REVIEW_NOT_FOUND");

@@ -185,6 +185,7 @@ async fn another_schools_or_departments_agreement_is_not_found() {
     for staff in [
         testing::school_staff(TWO_LEVELS),
         testing::department_staff(SCHOOL, "法学院"),
+        testing::class_staff(SCHOOL, DEPARTMENT, &["软件二班"]),
     ] {
         let mut client = suite.reviews(&staff);
         refused(&suite, client.claim_review(bare(&a)), code, why).await;

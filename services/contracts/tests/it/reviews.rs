@@ -8,7 +8,7 @@ use time::Duration;
 
 use crate::{
     neighbours::{DEPARTMENT, SCHOOL, TWO_LEVELS},
-    suite::{Suite, amend, approve, bare, may, office, reason, reject},
+    suite::{Suite, accept, amend, approve, bare, may, office, reason, reject},
 };
 
 async fn queue(suite: &Suite, who: &Principal) -> Vec<String> {
@@ -56,6 +56,34 @@ async fn two_levels_decide_one_after_the_other() {
         keys.contains(&"contracts.agreement.level_passed.v1".to_owned()),
         "{keys:?}"
     );
+}
+
+#[tokio::test]
+async fn staff_of_a_class_reviews_its_students_as_they_were_when_they_signed() {
+    let suite = Suite::start().await;
+    let (employer, mut student) = (suite.employer(), suite.student(TWO_LEVELS).await);
+    let [first, second] =
+        ["软件一班", "软件二班"].map(|class| testing::class_staff(TWO_LEVELS, DEPARTMENT, &[class]));
+    student.entry.class_name = "软件一班".to_owned();
+    suite.identity.enrol(student.entry.clone());
+    let sent = suite.sent(&employer, &student).await;
+    // The student changes class between the offer and the signature.
+    student.entry.class_name = "软件二班".to_owned();
+    suite.identity.enrol(student.entry.clone());
+    let token = suite.reads(&student, &sent).await;
+    suite.service.advance(Duration::seconds(16)).await;
+    let accepted = suite
+        .signing(&student.principal)
+        .accept_offer(accept(&sent, &token))
+        .await;
+    let accepted = accepted.unwrap().into_inner();
+    assert!(queue(&suite, &first).await.is_empty());
+    let hidden = suite.reviews(&first).approve_agreement(approve(&accepted)).await;
+    assert_eq!(reason(&hidden.unwrap_err()), "AGREEMENT_NOT_FOUND");
+    assert_eq!(queue(&suite, &second).await, slice::from_ref(&accepted.id));
+    assert_eq!(suite.seen(&second, &accepted).await.id, accepted.id);
+    let passed = suite.reviews(&second).approve_agreement(approve(&accepted)).await;
+    assert!(passed.unwrap().into_inner().department_passed);
 }
 
 #[tokio::test]
@@ -108,6 +136,7 @@ async fn others_do_not_see_what_is_not_theirs() {
         stranger.principal.clone(),
         testing::school_staff(TWO_LEVELS),
         testing::department_staff(SCHOOL, "外语学院"),
+        testing::class_staff(SCHOOL, DEPARTMENT, &["软件二班"]),
     ];
     for who in &strangers {
         let request = GetAgreementRequest {

@@ -40,6 +40,8 @@ pub struct Claim {
     pub school_code: Option<String>,
     /// Department of that school whose staff may.
     pub department: Option<String>,
+    /// Class in that department: staff of other classes may not.
+    pub class_name: Option<String>,
     /// Employer whose members may.
     pub employer_id: Option<Uuid>,
     /// Student who may.
@@ -182,12 +184,18 @@ impl File {
             Role::Department => {
                 matches(claim.school_code.as_ref(), principal.school_code.as_ref())
                     && matches(claim.department.as_ref(), principal.department.as_ref())
+                    && teaches(&principal.classes, claim.class_name.as_ref())
             }
             Role::Employer => matches(claim.employer_id.as_ref(), principal.employer_id.as_ref()),
             Role::Student => matches(claim.student_id.as_ref(), principal.student_id.as_ref()),
             Role::Service => false,
         }
     }
+}
+
+/// Staff of all classes, or of this one.
+fn teaches(classes: &[String], class_name: Option<&String>) -> bool {
+    classes.is_empty() || class_name.is_some_and(|name| classes.contains(name))
 }
 
 /// Both known and the same.
@@ -218,6 +226,7 @@ mod tests {
             owner: "identity.employer/7".to_owned(),
             school_code: Some("10213".to_owned()),
             department: Some("D1".to_owned()),
+            class_name: Some("C1".to_owned()),
             employer_id: Some(Uuid::from_u128(7)),
             student_id: Some(Uuid::from_u128(8)),
         }
@@ -243,6 +252,7 @@ mod tests {
             student_id: None,
             school_code: None,
             department: None,
+            classes: Vec::new(),
             employer_id: None,
             employer_role: None,
             name: "李**".to_owned(),
@@ -363,5 +373,27 @@ mod tests {
                 .chain(&unseen)
                 .any(|principal| nobody.is_visible_to(principal))
         );
+    }
+
+    #[test]
+    fn staff_of_some_classes_sees_files_of_theirs_alone() {
+        let of = |classes: &[&str]| Principal {
+            school_code: Some("10213".to_owned()),
+            department: Some("D1".to_owned()),
+            classes: classes.iter().map(|name| (*name).to_owned()).collect(),
+            ..principal(Role::Department)
+        };
+        let claimed = file(State::Claimed(content(), claim()));
+        assert!(claimed.is_visible_to(&of(&["C0", "C1"])));
+        assert!(!claimed.is_visible_to(&of(&["C2"])));
+        let unknown = file(State::Claimed(
+            content(),
+            Claim {
+                class_name: None,
+                ..claim()
+            },
+        ));
+        assert!(!unknown.is_visible_to(&of(&["C1"])));
+        assert!(unknown.is_visible_to(&of(&[])), "the whole department does");
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn claim(request: proto::ClaimFilesRequest) -> Result<Claim, Error> {
         owner: request.owner,
         school_code: optional(request.school_code),
         department: optional(request.department),
+        class_name: optional(request.class_name),
     })
 }
 

@@ -27,6 +27,7 @@ struct Row {
     owner: Option<String>,
     school_code: Option<String>,
     department: Option<String>,
+    class_name: Option<String>,
     employer_id: Option<Uuid>,
     student_id: Option<Uuid>,
     create_time: OffsetDateTime,
@@ -60,6 +61,7 @@ impl TryFrom<Row> for File {
             owner,
             school_code: row.school_code,
             department: row.department,
+            class_name: row.class_name,
             employer_id: row.employer_id,
             student_id: row.student_id,
         });
@@ -118,9 +120,9 @@ pub(crate) async fn insert(conn: &mut PgConnection, file: &File) -> Result<(), E
     sqlx::query!(
         "INSERT INTO documents.files (
             id, purpose, state, file_name, uploader_account_id, object_path, content_type, size_bytes, sha256,
-            reject_reason, owner, school_code, department, employer_id, student_id, create_time, update_time
+            reject_reason, owner, school_code, department, employer_id, student_id, create_time, update_time, class_name
          )
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17)",
         file.id.0,
         file.purpose.as_str(),
         file.state.as_str(),
@@ -137,6 +139,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, file: &File) -> Result<(), E
         claim.and_then(|claim| claim.employer_id),
         claim.and_then(|claim| claim.student_id),
         file.create_time,
+        claim.and_then(|claim| claim.class_name.as_deref()),
     )
     .execute(conn)
     .await?;
@@ -151,7 +154,7 @@ pub(crate) async fn save(conn: &mut PgConnection, file: &File, now: OffsetDateTi
         "UPDATE documents.files
          SET state = $3, file_name = $4, object_path = $5, content_type = $6, size_bytes = $7, sha256 = $8,
              reject_reason = $9, owner = $10, school_code = $11, department = $12, employer_id = $13,
-             student_id = $14, update_time = $15, version = version + 1
+             student_id = $14, update_time = $15, class_name = $16, version = version + 1
          WHERE id = $1 AND version = $2",
         file.id.0,
         file.version,
@@ -168,6 +171,7 @@ pub(crate) async fn save(conn: &mut PgConnection, file: &File, now: OffsetDateTi
         claim.and_then(|claim| claim.employer_id),
         claim.and_then(|claim| claim.student_id),
         now,
+        claim.and_then(|claim| claim.class_name.as_deref()),
     )
     .execute(conn)
     .await?;
@@ -179,7 +183,7 @@ pub(crate) async fn find(conn: &mut PgConnection, id: FileId) -> Result<Option<F
     let row = sqlx::query_as!(
         Row,
         "SELECT id, purpose, state, file_name, uploader_account_id, object_path, content_type, size_bytes, sha256,
-                reject_reason, owner, school_code, department, employer_id, student_id, create_time, version
+                reject_reason, owner, school_code, department, class_name, employer_id, student_id, create_time, version
          FROM documents.files
          WHERE id = $1",
         id.0,
@@ -194,7 +198,7 @@ pub(crate) async fn lock(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Fi
     let rows = sqlx::query_as!(
         Row,
         "SELECT id, purpose, state, file_name, uploader_account_id, object_path, content_type, size_bytes, sha256,
-                reject_reason, owner, school_code, department, employer_id, student_id, create_time, version
+                reject_reason, owner, school_code, department, class_name, employer_id, student_id, create_time, version
          FROM documents.files
          WHERE id = ANY($1)
          ORDER BY id

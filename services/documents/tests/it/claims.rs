@@ -1,5 +1,6 @@
 //! Claims: all or none, by the uploader's files only, and what they open to whom.
 
+use qihang_kit::testing;
 use qihang_proto::documents::v1::{
     ClaimFilesRequest, FilePurpose, GetFileRequest, ReleaseFilesRequest, file::State,
 };
@@ -144,6 +145,7 @@ async fn a_claim_opens_the_file_to_those_it_names_and_to_the_province() {
         .claim(ClaimFilesRequest {
             employer_id: employer.employer_id.unwrap().to_string(),
             department: "D1".to_owned(),
+            class_name: "C1".to_owned(),
             ..claim(&[&file.id], &student)
         })
         .await
@@ -153,6 +155,8 @@ async fn a_claim_opens_the_file_to_those_it_names_and_to_the_province() {
         (employer, true),
         (harness::school("10213"), true),
         (harness::department("10213", "D1"), true),
+        (testing::class_staff("10213", "D1", &["C1", "C3"]), true),
+        (testing::class_staff("10213", "D1", &["C2"]), false),
         (harness::province(), true),
         (harness::student(2), false),
         (harness::employer(2), false),

@@ -94,8 +94,8 @@ pub(crate) struct Member {
 /// Who decides. Members of other employers see nothing and come not as far as this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manager {
-    /// An administrator of the employer.
-    Administrator,
+    /// An administrator of the employer, by the account.
+    Administrator(Uuid),
     /// Another of its members, by the account.
     Member(Uuid),
     /// Staff of the province.
@@ -115,6 +115,8 @@ pub(crate) enum Command {
     Remove,
     /// A new token for who was invited.
     Reissue,
+    /// A token for who forgot the password or lost the authenticator.
+    Reset,
 }
 
 impl Command {
@@ -126,6 +128,7 @@ impl Command {
             Self::Change(_) => "update",
             Self::Remove => "remove",
             Self::Reissue => "reissue",
+            Self::Reset => "reset",
         }
     }
 }
@@ -143,6 +146,8 @@ pub(crate) enum Refusal {
     NotYours,
     /// The employer would have nobody left who lets people in.
     LastAdministrator,
+    /// One's own account: a colleague or the province helps.
+    Oneself,
 }
 
 /// State and role after a command.
@@ -170,6 +175,7 @@ pub(crate) fn decide(
         (State::Active | State::Invited, Command::Change(role)) => Ok((member.state, role)),
         (State::Active | State::Invited, Command::Remove) => Ok((State::Removed, member.role)),
         (State::Invited, Command::Reissue) => Ok((State::Invited, member.role)),
+        (State::Active, Command::Reset) => Ok((State::Active, member.role)),
         (from, command) => Err(Refusal::InvalidTransition {
             from,
             event: command.name(),
@@ -179,7 +185,10 @@ pub(crate) fn decide(
 
 fn entitled(member: &Member, command: Command, manager: Manager, now: OffsetDateTime) -> Result<(), Refusal> {
     match (manager, command) {
-        (Manager::Administrator, _) => Ok(()),
+        (Manager::Administrator(account), Command::Reset) if account == member.account => {
+            Err(Refusal::Oneself)
+        }
+        (Manager::Administrator(_), _) => Ok(()),
         (Manager::Member(account), Command::Remove) if account == member.account => Ok(()),
         (Manager::Member(_), _) => Err(Refusal::AdministratorOnly),
         (Manager::Province, Command::Approve(_) | Command::Reject)
@@ -211,12 +220,13 @@ mod tests {
         }
     }
 
-    const COMMANDS: [Command; 5] = [
+    const COMMANDS: [Command; 6] = [
         Command::Approve(Role::Signer),
         Command::Reject,
         Command::Change(Role::Signer),
         Command::Remove,
         Command::Reissue,
+        Command::Reset,
     ];
 
     #[test]
@@ -228,13 +238,15 @@ mod tests {
                     (State::Requested, Command::Reject)
                     | (State::Invited | State::Active, Command::Remove) => Ok((State::Removed, Role::Hr)),
                     (State::Invited | State::Active, Command::Change(role)) => Ok((state, role)),
-                    (State::Invited, Command::Reissue) => Ok((state, Role::Hr)),
+                    (State::Invited, Command::Reissue) | (State::Active, Command::Reset) => {
+                        Ok((state, Role::Hr))
+                    }
                     _ => Err(Refusal::InvalidTransition {
                         from: state,
                         event: command.name(),
                     }),
                 };
-                let decided = decide(&member(state), command, Manager::Administrator, NOW);
+                let decided = decide(&member(state), command, Manager::Administrator(ME), NOW);
                 assert_eq!(decided, expected, "{state:?} {command:?}");
             }
         }
@@ -257,6 +269,17 @@ mod tests {
     }
 
     #[test]
+    fn nobody_resets_their_own_account() {
+        let own = Member {
+            account: ME,
+            role: Role::Admin,
+            ..member(State::Active)
+        };
+        let refused = decide(&own, Command::Reset, Manager::Administrator(ME), NOW);
+        assert_eq!(refused, Err(Refusal::Oneself));
+    }
+
+    #[test]
     fn the_province_decides_requests_that_nobody_answered_for_a_week() {
         let asked = member(State::Requested);
         for command in [Command::Approve(Role::Admin), Command::Reject] {
@@ -269,7 +292,12 @@ mod tests {
             assert_eq!(early, Err(Refusal::NotProvincesYet));
             assert!(decide(&asked, command, Manager::Province, NOW + PROVINCE_AFTER).is_ok());
         }
-        for command in [Command::Change(Role::Hr), Command::Remove, Command::Reissue] {
+        for command in [
+            Command::Change(Role::Hr),
+            Command::Remove,
+            Command::Reissue,
+            Command::Reset,
+        ] {
             let refused = decide(&member(State::Active), command, Manager::Province, NOW);
             assert_eq!(refused, Err(Refusal::NotYours));
         }
@@ -287,10 +315,15 @@ mod tests {
             Command::Change(Role::Hr),
             Command::Change(Role::Signer),
         ] {
-            let refused = decide(&last, command, Manager::Administrator, NOW);
+            let refused = decide(&last, command, Manager::Administrator(ME), NOW);
             assert_eq!(refused, Err(Refusal::LastAdministrator));
         }
-        let kept = decide(&last, Command::Change(Role::Admin), Manager::Administrator, NOW);
+        let kept = decide(
+            &last,
+            Command::Change(Role::Admin),
+            Manager::Administrator(ME),
+            NOW,
+        );
         assert_eq!(kept, Ok((State::Active, Role::Admin)));
     }
 }

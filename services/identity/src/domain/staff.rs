@@ -60,20 +60,31 @@ impl State {
     }
 }
 
+/// Whether the word of who acts is enough for what is done to the province's administrators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Say {
+    /// Two persons have agreed, or it is not about administrators.
+    Whole,
+    /// The province has no other administrator who could agree.
+    Alone,
+    /// Another one has to agree.
+    Half,
+}
+
 /// Who acts: a school's staff or the province's.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manager<'a> {
     pub(crate) account: Uuid,
     /// The school; none for the province.
     pub(crate) school: Option<&'a str>,
+    pub(crate) say: Say,
 }
 
 /// A staff account.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) id: Uuid,
-    pub(crate) level: Level,
-    pub(crate) school: Option<String>,
+    pub(crate) place: Place,
     pub(crate) state: State,
     pub(crate) has_password: bool,
     /// True when no other administrator of the province could sign in.
@@ -108,6 +119,8 @@ pub(crate) enum Refusal {
     Oneself,
     /// The province would have nobody left.
     LastAdministrator,
+    /// A second administrator of the province has to agree.
+    SecondPerson,
     /// Not in this state.
     InvalidTransition { from: State, event: &'static str },
     /// A school's staff cannot make staff of the province.
@@ -120,27 +133,99 @@ pub(crate) enum Refusal {
     DepartmentMissing,
     /// Only staff of a department has one.
     DepartmentUnwanted,
+    /// Only staff of a department is limited to classes.
+    ClassesUnwanted,
+    /// The names of the classes are too long together.
+    ClassesTooLong,
 }
 
-/// Where a new account belongs.
+/// Most bytes of the names of an account's classes together: they stand in its access token, and that in a cookie, of which
+/// browsers keep 4,096 bytes.
+const CLASSES_BYTES: usize = 1_800;
+
+/// Where an account belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) level: Level,
     pub(crate) school: Option<String>,
     pub(crate) department: Option<String>,
+    /// Only these classes of the department, in order; none for all.
+    pub(crate) classes: Vec<String>,
 }
 
-/// Decides where a new account belongs. `school` and `department` are as given, empty for none.
-pub(crate) fn place(
-    manager: Manager<'_>,
-    level: Level,
-    school: &str,
-    department: &str,
-) -> Result<Place, Refusal> {
+/// Where an account is to belong, as given: empty for none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) level: Level,
+    pub(crate) school: &'a str,
+    pub(crate) department: &'a str,
+    pub(crate) classes: &'a [String],
+}
+
+/// What is to change of where an account belongs; what is none stays.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Change {
+    pub(crate) level: Option<Level>,
+    pub(crate) school: Option<String>,
+    pub(crate) department: Option<String>,
+    pub(crate) classes: Option<Vec<String>>,
+}
+
+/// Decides where a new account belongs.
+pub(crate) fn create(manager: Manager<'_>, wanted: Wanted<'_>) -> Result<Place, Refusal> {
+    let place = place(manager, wanted)?;
+    if place.level == Level::Province {
+        agreed(manager)?;
+    }
+    Ok(place)
+}
+
+/// Decides where an account belongs after a change.
+pub(crate) fn change(account: &Account, change: &Change, manager: Manager<'_>) -> Result<Place, Refusal> {
+    in_scope(account, manager)?;
+    let before = &account.place;
+    let level = change.level.unwrap_or(before.level);
+    // What does not go with the new level falls away unless it is given; classes go with their department.
+    let text = |given: &Option<String>, old: &Option<String>, fits: bool| match given {
+        Some(given) => given.trim().to_owned(),
+        None if fits => old.clone().unwrap_or_default(),
+        None => String::new(),
+    };
+    let department = text(&change.department, &before.department, level == Level::Department);
+    let classes = match &change.classes {
+        Some(given) => given.as_slice(),
+        None if before.department.as_ref() == Some(&department) => &before.classes,
+        None => &[],
+    };
+    let wanted = Wanted {
+        level,
+        school: &text(&change.school, &before.school, level != Level::Province),
+        department: &department,
+        classes,
+    };
+    let next = place(manager, wanted)?;
+    if next == *before {
+        return Ok(next);
+    }
+    if account.id == manager.account {
+        return Err(Refusal::Oneself);
+    }
+    let lowers = before.level == Level::Province && next.level != Level::Province;
+    if lowers && account.state == State::Active && account.last_administrator {
+        return Err(Refusal::LastAdministrator);
+    }
+    if next.level == Level::Province && before.level != Level::Province {
+        agreed(manager)?;
+    }
+    Ok(next)
+}
+
+fn place(manager: Manager<'_>, wanted: Wanted<'_>) -> Result<Place, Refusal> {
+    let level = wanted.level;
     if level == Level::Province && manager.school.is_some() {
         return Err(Refusal::LevelTooHigh);
     }
-    let school = match (level, manager.school, school) {
+    let school = match (level, manager.school, wanted.school) {
         (Level::Province, _, "") => None,
         (Level::Province, ..) => return Err(Refusal::OtherSchool),
         (_, Some(own), given) if given.is_empty() || given == own => Some(own.to_owned()),
@@ -148,7 +233,7 @@ pub(crate) fn place(
         (_, None, "") => return Err(Refusal::SchoolMissing),
         (_, None, given) => Some(given.to_owned()),
     };
-    let department = match (level, department.trim()) {
+    let department = match (level, wanted.department.trim()) {
         (Level::Department, "") => return Err(Refusal::DepartmentMissing),
         (Level::Department, given) => Some(given.to_owned()),
         (_, "") => None,
@@ -158,187 +243,74 @@ pub(crate) fn place(
         level,
         school,
         department,
+        classes: classes(level, wanted.classes)?,
     })
+}
+
+fn classes(level: Level, wanted: &[String]) -> Result<Vec<String>, Refusal> {
+    let mut classes: Vec<String> = wanted
+        .iter()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    classes.sort_unstable();
+    classes.dedup();
+    if !classes.is_empty() && level != Level::Department {
+        return Err(Refusal::ClassesUnwanted);
+    }
+    if classes.iter().map(String::len).sum::<usize>() > CLASSES_BYTES {
+        return Err(Refusal::ClassesTooLong);
+    }
+    Ok(classes)
 }
 
 /// Decides what state an account is in after a command.
 pub(crate) fn decide(account: &Account, command: Command, manager: Manager<'_>) -> Result<State, Refusal> {
-    if let Some(school) = manager.school
-        && (account.level == Level::Province || account.school.as_deref() != Some(school))
-    {
-        return Err(Refusal::OutOfScope);
-    }
+    in_scope(account, manager)?;
     if account.id == manager.account {
         return Err(Refusal::Oneself);
     }
-    match (command, account.state) {
-        (Command::Disable, State::Active) if account.last_administrator => Err(Refusal::LastAdministrator),
-        (Command::Disable, State::Active | State::Pending) => Ok(State::Disabled),
-        (Command::Enable, State::Disabled) if account.has_password => Ok(State::Active),
-        (Command::Enable, State::Disabled) => Ok(State::Pending),
-        (Command::Reset, State::Active | State::Pending) => Ok(account.state),
+    let next = match (command, account.state) {
+        (Command::Disable, State::Active) if account.last_administrator => {
+            return Err(Refusal::LastAdministrator);
+        }
+        (Command::Disable, State::Active | State::Pending) => State::Disabled,
+        (Command::Enable, State::Disabled) if account.has_password => State::Active,
+        (Command::Enable, State::Disabled) => State::Pending,
+        (Command::Reset, State::Active | State::Pending) => account.state,
         (Command::Disable | Command::Reset, from @ State::Disabled)
-        | (Command::Enable, from @ (State::Active | State::Pending)) => Err(Refusal::InvalidTransition {
-            from,
-            event: command.name(),
-        }),
+        | (Command::Enable, from @ (State::Active | State::Pending)) => {
+            return Err(Refusal::InvalidTransition {
+                from,
+                event: command.name(),
+            });
+        }
+    };
+    // Taking power away must be quick; giving it takes two.
+    if account.place.level == Level::Province && command != Command::Disable {
+        agreed(manager)?;
+    }
+    Ok(next)
+}
+
+fn in_scope(account: &Account, manager: Manager<'_>) -> Result<(), Refusal> {
+    let Some(school) = manager.school else {
+        return Ok(());
+    };
+    if account.place.level == Level::Province || account.place.school.as_deref() != Some(school) {
+        return Err(Refusal::OutOfScope);
+    }
+    Ok(())
+}
+
+/// What makes an administrator of the province wants two of them.
+fn agreed(manager: Manager<'_>) -> Result<(), Refusal> {
+    match manager.say {
+        Say::Whole | Say::Alone => Ok(()),
+        Say::Half => Err(Refusal::SecondPerson),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MANAGER: Uuid = Uuid::from_u128(1);
-
-    fn province() -> Manager<'static> {
-        Manager {
-            account: MANAGER,
-            school: None,
-        }
-    }
-
-    fn school() -> Manager<'static> {
-        Manager {
-            account: MANAGER,
-            school: Some("4123010212"),
-        }
-    }
-
-    fn account(state: State) -> Account {
-        Account {
-            id: Uuid::from_u128(2),
-            level: Level::School,
-            school: Some("4123010212".to_owned()),
-            state,
-            has_password: true,
-            last_administrator: false,
-        }
-    }
-
-    #[test]
-    fn every_pair_of_state_and_command_is_decided() {
-        let refused = |from, command: Command| {
-            Err(Refusal::InvalidTransition {
-                from,
-                event: command.name(),
-            })
-        };
-        let table = [
-            (State::Pending, Command::Disable, Ok(State::Disabled)),
-            (State::Active, Command::Disable, Ok(State::Disabled)),
-            (
-                State::Disabled,
-                Command::Disable,
-                refused(State::Disabled, Command::Disable),
-            ),
-            (
-                State::Pending,
-                Command::Enable,
-                refused(State::Pending, Command::Enable),
-            ),
-            (
-                State::Active,
-                Command::Enable,
-                refused(State::Active, Command::Enable),
-            ),
-            (State::Disabled, Command::Enable, Ok(State::Active)),
-            (State::Pending, Command::Reset, Ok(State::Pending)),
-            (State::Active, Command::Reset, Ok(State::Active)),
-            (
-                State::Disabled,
-                Command::Reset,
-                refused(State::Disabled, Command::Reset),
-            ),
-        ];
-        for (state, command, outcome) in table {
-            assert_eq!(
-                decide(&account(state), command, province()),
-                outcome,
-                "{state:?} {command:?}"
-            );
-        }
-        let never_activated = Account {
-            has_password: false,
-            ..account(State::Disabled)
-        };
-        assert_eq!(
-            decide(&never_activated, Command::Enable, province()),
-            Ok(State::Pending)
-        );
-    }
-
-    #[test]
-    fn nobody_acts_on_themselves_on_other_schools_or_on_the_last_administrator() {
-        let own = Account {
-            id: MANAGER,
-            ..account(State::Active)
-        };
-        assert_eq!(decide(&own, Command::Reset, school()), Err(Refusal::Oneself));
-        let other = Account {
-            school: Some("4123010213".to_owned()),
-            ..account(State::Active)
-        };
-        assert_eq!(
-            decide(&other, Command::Disable, school()),
-            Err(Refusal::OutOfScope)
-        );
-        let last = Account {
-            level: Level::Province,
-            school: None,
-            last_administrator: true,
-            ..account(State::Active)
-        };
-        assert_eq!(
-            decide(&last, Command::Disable, school()),
-            Err(Refusal::OutOfScope)
-        );
-        assert_eq!(
-            decide(&last, Command::Disable, province()),
-            Err(Refusal::LastAdministrator)
-        );
-    }
-
-    #[test]
-    fn new_accounts_belong_below_or_beside_their_maker() {
-        let at = |level, school: Option<&str>, department: Option<&str>| {
-            Ok(Place {
-                level,
-                school: school.map(str::to_owned),
-                department: department.map(str::to_owned),
-            })
-        };
-        assert_eq!(
-            place(province(), Level::Province, "", ""),
-            at(Level::Province, None, None)
-        );
-        assert_eq!(
-            place(province(), Level::School, "4123010213", ""),
-            at(Level::School, Some("4123010213"), None)
-        );
-        assert_eq!(
-            place(province(), Level::School, "", ""),
-            Err(Refusal::SchoolMissing)
-        );
-        assert_eq!(
-            place(school(), Level::Province, "", ""),
-            Err(Refusal::LevelTooHigh)
-        );
-        assert_eq!(
-            place(school(), Level::School, "4123010213", ""),
-            Err(Refusal::OtherSchool)
-        );
-        assert_eq!(
-            place(school(), Level::Department, "", "外语系"),
-            at(Level::Department, Some("4123010212"), Some("外语系"))
-        );
-        assert_eq!(
-            place(school(), Level::Department, "", " "),
-            Err(Refusal::DepartmentMissing)
-        );
-        assert_eq!(
-            place(school(), Level::School, "", "外语系"),
-            Err(Refusal::DepartmentUnwanted)
-        );
-    }
-}
+#[path = "staff_tests.rs"]
+mod tests;

@@ -48,6 +48,7 @@ pub(crate) fn account(row: &AccountRow, sealer: &Sealer) -> Result<Account, Erro
         etag: etag::of(row.version),
         totp_enrolled: row.totp_enrolled,
         recovery_codes_left: u32::try_from(row.recovery_codes_left).unwrap_or_default(),
+        classes: row.classes.clone(),
     })
 }
 

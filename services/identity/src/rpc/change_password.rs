@@ -41,7 +41,7 @@ pub(crate) async fn change(
             .blind_index(purpose::LOGIN, &format!("account:{}", principal.account_id)),
         address: limits::address(&app.sealer, caller),
     };
-    login::charge(app, &subjects, caller).await?;
+    login::charge(app, &subjects).await?;
     let proved = {
         let mut conn = app.ctx.pool.acquire().await?;
         accounts::credentials(&mut conn, principal.account_id)

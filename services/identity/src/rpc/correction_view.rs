@@ -122,6 +122,7 @@ fn seen(field: &str, value: &str, (role, shown): (Role, Shown)) -> String {
         ("hardshipCode", _) if role == Role::Department => "***".to_owned(),
         ("identityNumber", Shown::Masked) => validators::mask_identity(value),
         ("mobile" | "homePhone", Shown::Masked) => validators::mask_mobile(value),
+        ("email", Shown::Masked) => validators::mask_email(value),
         ("familyContact", Shown::Masked) => validators::mask_name(value),
         _ => value.to_owned(),
     }

@@ -39,6 +39,7 @@ pub(crate) async fn claim(
         school_code: person.school_code()?.to_owned(),
         student_id: student_id.to_string(),
         department: person.principal.department.clone().unwrap_or_default(),
+        class_name: person.principal.classes.first().cloned().unwrap_or_default(),
         ..ClaimFilesRequest::default()
     };
     claim_files(app, request, field).await.map(drop)

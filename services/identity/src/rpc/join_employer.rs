@@ -42,27 +42,26 @@ pub(crate) async fn join(
     let code = validators::credit_code(&request.credit_code)
         .map_err(|invalid| Fault::invalid("creditCode", invalid.reason(), invalid.to_string()))?;
     password::check(&request.password, &[name, mobile, email]).map_err(Error::Weak)?;
-    let mut transaction = app.ctx.pool.begin().await?;
     // The hash of the request is kept, so the password stays out of it.
     let shown = JoinEmployerRequest {
         password: String::new(),
         ..request.clone()
     };
-    let claim = idempotency::claim(
-        &mut transaction,
-        "JoinEmployer",
-        Uuid::nil(),
-        &request.request_id,
-        &shown,
-    )
-    .await?;
+    let (method, nobody, request_id) = ("JoinEmployer", Uuid::nil(), &request.request_id);
+    let pool = &app.ctx.pool;
+    // A repeat has used its captcha up.
+    if let Some(first) = idempotency::first_answer(pool, method, nobody, request_id, &shown).await? {
+        return Ok(first);
+    }
+    captcha::verify(&app.ctx.cache, &request.captcha_id, &request.captcha_answer).await?;
+    // Hashed once the cheap refusals are over, and while no connection waits for it.
+    let password_hash = app.passwords.hash(&request.password).await?;
+    let mut transaction = pool.begin().await?;
+    let claim = idempotency::claim(&mut transaction, method, nobody, request_id, &shown).await?;
     let ticket = match claim.fresh_or::<JoinEmployerResponse>()? {
         Ok(ticket) => ticket,
         Err(first) => return Ok(first),
     };
-    captcha::verify(&app.ctx.cache, &request.captcha_id, &request.captcha_answer).await?;
-    // Hashed only once the cheap refusals are over.
-    let password_hash = app.passwords.hash(&request.password).await?;
     let found = members::joinable(&mut transaction, code.as_str()).await?;
     let (employer_id, employer_name) = found.ok_or_else(not_registered)?;
     let account = NewAccount {

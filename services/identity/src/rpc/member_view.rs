@@ -53,6 +53,7 @@ pub(crate) fn member(
         Command::Change(Role::Hr),
         Command::Remove,
         Command::Reissue,
+        Command::Reset,
     ];
     Ok(Answer {
         id: row.id.to_string(),

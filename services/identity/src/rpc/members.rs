@@ -60,7 +60,7 @@ struct Order<'a> {
 pub(crate) fn manager(principal: &Principal) -> Manager {
     match (principal.role, principal.employer_role.as_deref()) {
         (Caste::Province, _) => Manager::Province,
-        (_, Some("ADMIN")) => Manager::Administrator,
+        (_, Some("ADMIN")) => Manager::Administrator(principal.account_id),
         _ => Manager::Member(principal.account_id),
     }
 }
@@ -125,7 +125,7 @@ impl MemberService {
         request: &InviteMemberRequest,
         caller: &Caller,
     ) -> Result<MemberInvitation, Error> {
-        if manager(principal) != Manager::Administrator {
+        if !matches!(manager(principal), Manager::Administrator(_)) {
             return Err(member::Refusal::AdministratorOnly.into());
         }
         let mut transaction = self.0.ctx.pool.begin().await?;
@@ -140,7 +140,7 @@ impl MemberService {
                 id
             }
         };
-        let row = self.load(&mut transaction, principal, id).await?;
+        let row = load(&mut transaction, principal, id).await?;
         // A repeat after the member took the account over must not give its password away.
         let now = db::now(&mut transaction).await?;
         member::decide(
@@ -201,9 +201,9 @@ impl MemberService {
     ) -> Result<MemberRow, Error> {
         let id = uuid(order.id)?;
         // The last administrator is counted under this lock, so whose member it is must be known first.
-        let employer_id = self.load(conn, principal, id).await?.employer_id;
+        let employer_id = load(conn, principal, id).await?.employer_id;
         store::lock(conn, employer_id).await?;
-        let row = self.load(conn, principal, id).await?;
+        let row = load(conn, principal, id).await?;
         etag::check(order.etag, row.version)?;
         let now = db::now(conn).await?;
         let next = member::decide(&Member::try_from(&row)?, order.command, manager(principal), now)?;
@@ -217,6 +217,7 @@ impl MemberService {
             Command::Change(_) => "member.update",
             Command::Remove => "member.remove",
             Command::Reissue => "member.reissue",
+            Command::Reset => "member.reset",
         };
         self.audit(conn, event, id, (principal, caller), order.reason)
             .await?;
@@ -303,20 +304,6 @@ impl MemberService {
         })
     }
 
-    async fn load(
-        &self,
-        conn: &mut PgConnection,
-        principal: &Principal,
-        id: Uuid,
-    ) -> Result<MemberRow, Error> {
-        let filter = Filter {
-            id: Some(id),
-            ..scope(principal)?
-        };
-        let row = store::list(conn, &filter, None, 1).await?.pop();
-        row.ok_or(Error::NotFound(Missing::Member))
-    }
-
     async fn audit(
         &self,
         conn: &mut PgConnection,
@@ -332,6 +319,23 @@ impl MemberService {
         };
         Ok(audit::write(conn, self.0.ctx.ids.new_id(), &event, caller).await?)
     }
+}
+
+/// A member whom the caller sees.
+///
+/// # Errors
+/// MEMBER_NOT_FOUND; the database's.
+pub(crate) async fn load(
+    conn: &mut PgConnection,
+    principal: &Principal,
+    id: Uuid,
+) -> Result<MemberRow, Error> {
+    let filter = Filter {
+        id: Some(id),
+        ..scope(principal)?
+    };
+    let row = store::list(conn, &filter, None, 1).await?.pop();
+    row.ok_or(Error::NotFound(Missing::Member))
 }
 
 fn uuid(text: &str) -> Result<Uuid, Error> {

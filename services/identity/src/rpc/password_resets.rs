@@ -9,8 +9,8 @@ use qihang_kit::{
     validators,
 };
 use qihang_proto::identity::v1::{
-    IssueEmployerResetRequest, IssueStudentResetRequest, PasswordResetToken, ResetPasswordRequest,
-    password_reset_service_server,
+    IssueEmployerResetRequest, IssueMemberResetRequest, IssueStudentResetRequest, PasswordResetToken,
+    ResetPasswordRequest, password_reset_service_server,
 };
 use sqlx::PgConnection;
 use time::Duration;
@@ -19,19 +19,22 @@ use uuid::Uuid;
 
 use crate::{
     App, captcha,
-    domain::{password, readable_code},
+    domain::{
+        member::{self, Command, Member},
+        password, readable_code,
+    },
     error::{Error, Missing},
     limits,
     login::{self, Subjects, Who},
     purpose,
     rpc::{
-        change_password, employer_flow, origin_flow,
+        change_password, employer_flow, members, origin_flow,
         person::{Person, timestamp},
     },
     store::{
         self,
         audit::{self, Event},
-        resets,
+        factors, resets,
         sessions::{self, EndReason},
     },
 };
@@ -43,6 +46,32 @@ const LETTERS: usize = 15;
 
 /// Gives back access to those who forgot their password.
 pub(crate) struct PasswordResetService(pub(crate) Arc<App>);
+
+/// What the owner of an account has lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    Password,
+    /// The authenticator and the recovery codes, too.
+    PasswordAndFactor,
+}
+
+impl Lost {
+    fn of(factor_lost: bool) -> Self {
+        if factor_lost {
+            Self::PasswordAndFactor
+        } else {
+            Self::Password
+        }
+    }
+
+    /// What happened, for the audit.
+    fn event(self) -> &'static str {
+        match self {
+            Self::Password => "password.issue_reset",
+            Self::PasswordAndFactor => "password.issue_reset_of_factor",
+        }
+    }
+}
 
 /// Why no token is issued, or none is taken.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +131,12 @@ impl PasswordResetService {
             ..Event::of("password.issue_reset", account)
         };
         let token = self
-            .issue(&mut transaction, &person.principal, event, caller)
+            .issue(
+                &mut transaction,
+                &person.principal,
+                (event, Lost::Password),
+                caller,
+            )
             .await?;
         transaction.commit().await?;
         Ok(PasswordResetToken {
@@ -128,11 +162,38 @@ impl PasswordResetService {
             [one] => one,
             _ => return Err(Refusal::AdminCanHelp.into()),
         };
-        let event = Event::of("password.issue_reset", administrator.account_id);
-        let token = self.issue(&mut transaction, principal, event, caller).await?;
+        let lost = Lost::of(request.factor_lost);
+        let event = Event::of(lost.event(), administrator.account_id);
+        let token = self
+            .issue(&mut transaction, principal, (event, lost), caller)
+            .await?;
         transaction.commit().await?;
         Ok(PasswordResetToken {
             name_masked: validators::mask_name(&administrator.name),
+            ..token
+        })
+    }
+
+    async fn for_member(
+        &self,
+        principal: &Principal,
+        request: &IssueMemberResetRequest,
+        caller: &Caller,
+    ) -> Result<PasswordResetToken, Error> {
+        let id = request.id.parse().map_err(|_| Error::NotFound(Missing::Member))?;
+        let mut transaction = self.0.ctx.pool.begin().await?;
+        let row = members::load(&mut transaction, principal, id).await?;
+        let now = db::now(&mut transaction).await?;
+        let member = Member::try_from(&row)?;
+        member::decide(&member, Command::Reset, members::manager(principal), now)?;
+        let lost = Lost::of(request.factor_lost);
+        let event = Event::of(lost.event(), id);
+        let token = self
+            .issue(&mut transaction, principal, (event, lost), caller)
+            .await?;
+        transaction.commit().await?;
+        Ok(PasswordResetToken {
+            name_masked: validators::mask_name(&row.name),
             ..token
         })
     }
@@ -142,7 +203,7 @@ impl PasswordResetService {
         &self,
         conn: &mut PgConnection,
         principal: &Principal,
-        event: Event,
+        (event, lost): (Event, Lost),
         caller: &Caller,
     ) -> Result<PasswordResetToken, Error> {
         let Self(app) = self;
@@ -150,7 +211,8 @@ impl PasswordResetService {
         let token = readable_code::write(&app.ctx.ids.bytes::<LETTERS>());
         let ends = db::now(conn).await? + LIFE;
         let hash = token_hash(app, account, &token);
-        resets::set(conn, account, &hash, principal.account_id, ends).await?;
+        let kept = (hash.as_slice(), lost == Lost::PasswordAndFactor);
+        resets::set(conn, account, kept, principal.account_id, ends).await?;
         let event = Event {
             actor_id: Some(principal.account_id),
             ..event
@@ -174,7 +236,7 @@ impl PasswordResetService {
                 .blind_index(purpose::LOGIN, &format!("reset:{}", who.key())),
             address: limits::address(&app.sealer, caller),
         };
-        login::charge(app, &subjects, caller).await?;
+        login::charge(app, &subjects).await?;
         let mut conn = app.ctx.pool.acquire().await?;
         let found = who.find(app, &mut conn).await?;
         // Somebody unknown is looked up like everybody else.
@@ -190,8 +252,13 @@ impl PasswordResetService {
         let password = app.passwords.hash(&request.new_password).await?;
         let mut transaction = app.ctx.pool.begin().await?;
         let taken = resets::take(&mut transaction, account, &hash).await?;
-        if !(taken && resets::set_password(&mut transaction, account, &password).await?) {
+        let clears_factor = taken.ok_or(Refusal::Token)?;
+        if !resets::set_password(&mut transaction, account, &password).await? {
             return Err(Refusal::Token.into());
+        }
+        if clears_factor && factors::remove(&mut transaction, account).await? {
+            let event = Event::of("factor.clear", account);
+            audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
         }
         sessions::end_all(&mut transaction, account, None, EndReason::Password).await?;
         for subject in [subjects.account, login_subject(app, &who)] {
@@ -248,6 +315,16 @@ impl password_reset_service_server::PasswordResetService for PasswordResetServic
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
         Ok(Response::new(
             self.for_employer(principal, request.get_ref(), &caller).await?,
+        ))
+    }
+
+    async fn issue_member_reset(
+        &self,
+        request: Request<IssueMemberResetRequest>,
+    ) -> Result<Response<PasswordResetToken>, Status> {
+        let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
+        Ok(Response::new(
+            self.for_member(principal, request.get_ref(), &caller).await?,
         ))
     }
 

@@ -35,13 +35,17 @@ impl Person {
     /// Whose students the caller may touch.
     pub(crate) fn scope(&self) -> Result<Scope, Fault> {
         let school_code = self.school_code()?.to_owned();
-        let department = match self.principal.role {
-            Role::Department => Some(self.principal.department.clone().ok_or_else(no_school)?),
-            _ => None,
+        let (department, classes) = match self.principal.role {
+            Role::Department => (
+                Some(self.principal.department.clone().ok_or_else(no_school)?),
+                self.principal.classes.clone(),
+            ),
+            _ => (None, Vec::new()),
         };
         Ok(Scope {
             school_code,
             department,
+            classes,
         })
     }
 

@@ -73,35 +73,38 @@ pub(crate) async fn register(
         applicant.contact_name,
     ];
     password::check(&request.password, &forbidden).map_err(Error::Weak)?;
-    let mut transaction = app.ctx.pool.begin().await?;
     // The hash of the request is kept, so the password stays out of it; a repeat proves it against the account instead.
     let shown = RegisterEmployerRequest {
         password: String::new(),
         ..request.clone()
     };
-    let claim = idempotency::claim(
-        &mut transaction,
-        "RegisterEmployer",
-        Uuid::nil(),
-        &request.request_id,
-        &shown,
-    )
-    .await?;
+    let (method, nobody, request_id) = ("RegisterEmployer", Uuid::nil(), &request.request_id);
+    let pool = &app.ctx.pool;
+    let first: Option<Kept> = idempotency::first_answer(pool, method, nobody, request_id, &shown).await?;
+    // A repeat has used its captcha up, and has its hash already.
+    let hash = if first.is_none() {
+        captcha::verify(&app.ctx.cache, &request.captcha_id, &request.captcha_answer).await?;
+        // Hashed once the cheap refusals are over, and while no connection waits for it.
+        Some(app.passwords.hash(&request.password).await?)
+    } else {
+        None
+    };
+    let mut transaction = pool.begin().await?;
+    let claim = idempotency::claim(&mut transaction, method, nobody, request_id, &shown).await?;
     let now = db::now(&mut transaction).await?;
-    let kept = match claim.fresh_or::<Kept>()? {
-        Err(kept) => {
+    let kept = match (claim.fresh_or::<Kept>()?, hash) {
+        (Err(kept), _) => {
             let account_id = id(&kept.account_id)?;
             set_credentials::prove(app, &mut transaction, account_id, &request.password).await?;
             kept
         }
-        Ok(ticket) => {
-            captcha::verify(&app.ctx.cache, &request.captcha_id, &request.captcha_answer).await?;
-            // Hashed only once the cheap refusals are over.
-            let hash = app.passwords.hash(&request.password).await?;
+        (Ok(ticket), Some(hash)) => {
             let kept = create(app, &mut transaction, &applicant, (hash, author), now).await?;
             ticket.save(&mut transaction, &kept).await?;
             kept
         }
+        // The first answer was deleted this very moment.
+        (Ok(_), None) => return Err(Error::Inconsistent("idempotency_keys").into()),
     };
     let answer = answer(app, &mut transaction, &kept, caller, now).await?;
     transaction.commit().await?;

@@ -11,9 +11,9 @@ use qihang_proto::{
         DownloadImportErrorsRequest, GetImportRequest, GetOperationRequest, GetStudentRequest, ImportChange,
         ImportError, ImportRosterRequest, ListImportChangesRequest, ListImportChangesResponse,
         ListImportErrorsRequest, ListImportErrorsResponse, ListImportsRequest, ListImportsResponse,
-        ListStudentsRequest, ListStudentsResponse, RosterImport, Student, WatchOperationRequest,
-        download_import_errors_request::Format, import_change, import_error, roster_import,
-        roster_service_server,
+        ListStudentsRequest, ListStudentsResponse, RevealStudentRequest, RevealStudentResponse, RosterImport,
+        Student, WatchOperationRequest, download_import_errors_request::Format, import_change, import_error,
+        roster_import, roster_service_server,
     },
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -28,7 +28,7 @@ use crate::{
         origin::claim_files,
         origin_flow,
         person::{self, Person, timestamp},
-        schools, student_view,
+        reveal_student, schools, student_view,
     },
     sealing,
     store::{
@@ -375,6 +375,13 @@ impl roster_service_server::RosterService for RosterService {
         let now = db::now(&mut conn).await.map_err(Fault::database)?;
         let loaded = origin_flow::load(&self.app, &mut conn, &person.scope()?, id).await?;
         Ok(Response::new(loaded.view(&person, now)?))
+    }
+
+    async fn reveal_student(
+        &self,
+        request: Request<RevealStudentRequest>,
+    ) -> Result<Response<RevealStudentResponse>, Status> {
+        Ok(Response::new(reveal_student::reveal(&self.app, &request).await?))
     }
 }
 

@@ -9,6 +9,7 @@ use qihang_proto::identity::v1::{
     ConfirmTotpRequest, ConfirmTotpResponse, EnrolTotpResponse, StepUpRequest, StepUpResponse,
 };
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
     App,
@@ -20,7 +21,7 @@ use crate::{
     purpose, session,
     store::{
         self,
-        accounts::{self, AccountRow},
+        accounts::{self, AccountRow, Credentials},
         audit::{self, Event},
         factors,
         sessions::{self, EndReason},
@@ -76,7 +77,7 @@ pub(crate) async fn confirm(
 ) -> Result<ConfirmTotpResponse, Error> {
     let id = principal.account_id;
     let subjects = factor::subjects(app, id, caller);
-    login::charge(app, &subjects, caller).await?;
+    login::charge(app, &subjects).await?;
     let mut transaction = app.ctx.pool.begin().await?;
     let pending = factors::lock(&mut transaction, id)
         .await?
@@ -149,14 +150,18 @@ pub(crate) async fn step_up(
     caller: &Caller,
 ) -> Result<StepUpResponse, Error> {
     let id = principal.account_id;
-    let way = if factor::is_enrolled(app, id).await? {
+    let found = {
+        let mut conn = app.ctx.pool.acquire().await?;
+        accounts::credentials(&mut conn, id).await?
+    };
+    let way = if found.as_ref().is_some_and(|found| found.has_factor) {
         if request.totp_code.trim().is_empty() {
             return Err(Refusal::CodeMissing.into());
         }
         factor::prove(app, id, &request.totp_code, caller).await?;
         BY_CODE
     } else {
-        prove_password(app, request, principal, caller).await?;
+        prove_password(app, request, (id, found), caller).await?;
         BY_PASSWORD
     };
     let mut transaction = app.ctx.pool.begin().await?;
@@ -170,24 +175,19 @@ pub(crate) async fn step_up(
 async fn prove_password(
     app: &App,
     request: &StepUpRequest,
-    principal: &Principal,
+    (id, found): (Uuid, Option<Credentials>),
     caller: &Caller,
 ) -> Result<(), Error> {
     if request.password.is_empty() {
         return Err(Refusal::PasswordMissing.into());
     }
-    let id = principal.account_id;
     // The counter of ChangePassword: the same guess, asked elsewhere.
     let subjects = Subjects {
         account: app.sealer.blind_index(purpose::LOGIN, &format!("account:{id}")),
         address: limits::address(&app.sealer, caller),
     };
-    login::charge(app, &subjects, caller).await?;
-    let mut conn = app.ctx.pool.acquire().await?;
-    let hash = accounts::credentials(&mut conn, id)
-        .await?
-        .and_then(|found| found.password_hash);
-    drop(conn);
+    login::charge(app, &subjects).await?;
+    let hash = found.and_then(|found| found.password_hash);
     if !app.passwords.verify(&request.password, hash.as_deref()).await? {
         login::note_refusal(app, "password.refuse", Some(id), &subjects, caller).await?;
         return Err(Refusal::PasswordWrong.into());

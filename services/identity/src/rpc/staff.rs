@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use qihang_kit::{
-    auth::{self, BY_PASSWORD, Caller, Principal, Role},
-    db, etag, idempotency, page,
+    auth::{self, BY_PASSWORD, Caller, Principal},
+    idempotency, page,
 };
 use qihang_proto::identity::v1::{
     ActivateStaffRequest, CreateStaffRequest, DisableStaffRequest, EnableStaffRequest, IssuedSession,
-    ListStaffRequest, ListStaffResponse, ResetStaffRequest, Staff, StaffActivation, account,
-    staff_service_server,
+    ListStaffRequest, ListStaffResponse, ResetStaffRequest, Staff, StaffActivation, UpdateStaffRequest,
+    account, staff_service_server,
 };
-use sqlx::PgConnection;
-use time::Duration;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -20,22 +18,21 @@ use crate::{
     App,
     domain::{
         password,
-        staff::{self, Account, Command, Level, Manager, State},
+        staff::{self, Account, Change, Command, Level, State, Wanted},
     },
     error::{Error, Missing},
-    rpc::{person::timestamp, schools, staff_view},
+    rpc::{
+        staff_flow::{self, By, Order, Revision},
+        staff_view,
+    },
     session,
     store::{
-        accounts::{self, NewAccount},
         audit::{self, Event},
         factors,
         sessions::{self, EndReason},
-        staff::{self as store, Filter, StaffRow},
+        staff::{self as store, Filter},
     },
 };
-
-/// Life of an activation token.
-const ACTIVATION_LIFE: Duration = Duration::hours(72);
 
 /// What is kept of a first answer: activation tokens never are.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -44,27 +41,25 @@ struct Kept {
     account_id: String,
 }
 
+impl Kept {
+    fn of(id: Uuid) -> Self {
+        Self {
+            account_id: id.to_string(),
+        }
+    }
+
+    fn id(&self) -> Result<Uuid, Error> {
+        self.account_id
+            .parse()
+            .map_err(|_| Error::Inconsistent("idempotency_keys"))
+    }
+}
+
 /// Keeps staff accounts.
 pub(crate) struct StaffService(pub(crate) Arc<App>);
 
-/// A command on an account, as it was asked for.
-struct Order<'a> {
-    id: &'a str,
-    command: Command,
-    etag: &'a str,
-    reason: &'a str,
-}
-
-fn manager(principal: &Principal) -> Manager<'_> {
-    let school = match principal.role {
-        Role::Province => None,
-        // Nobody else passes the access layer; without a school nothing is in scope.
-        _ => Some(principal.school_code.as_deref().unwrap_or_default()),
-    };
-    Manager {
-        account: principal.account_id,
-        school,
-    }
+fn id(text: &str) -> Result<Uuid, Error> {
+    text.parse().map_err(|_| Error::NotFound(Missing::Account))
 }
 
 impl StaffService {
@@ -75,53 +70,28 @@ impl StaffService {
         caller: &Caller,
     ) -> Result<StaffActivation, Error> {
         let Self(app) = self;
-        let level = level(request.role()).ok_or(Error::Inconsistent("role of a new account"))?;
-        let place = staff::place(
-            manager(principal),
-            level,
-            request.school_code.trim(),
-            &request.department,
-        )?;
         let mut transaction = app.ctx.pool.begin().await?;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "CreateStaff",
-            principal.account_id,
-            &request.request_id,
-            request,
-        )
-        .await?;
+        let (maker, request_id) = (principal.account_id, &request.request_id);
+        let claim = idempotency::claim(&mut transaction, "CreateStaff", maker, request_id, request).await?;
+        let manager = staff_flow::managing(&mut transaction, principal).await?;
+        let by = By { manager, caller };
         let id = match claim.fresh_or::<Kept>()? {
-            Err(kept) => kept
-                .account_id
-                .parse()
-                .map_err(|_| Error::Inconsistent("idempotency_keys"))?,
+            Err(kept) => kept.id()?,
             Ok(ticket) => {
-                schools::takes_in(&mut transaction, place.school.as_deref()).await?;
-                let account = NewAccount {
-                    id: app.ctx.ids.new_id(),
-                    role: accounts::role(level.as_str()).ok_or(Error::Inconsistent("accounts.role"))?,
-                    school_code: place.school,
-                    department: place.department,
-                    login: Some(request.login.clone()),
-                    name: request.name.trim().to_owned(),
-                    ..NewAccount::default()
+                let wanted = Wanted {
+                    level: level(request.role()).ok_or(Error::Inconsistent("role of a new account"))?,
+                    school: request.school_code.trim(),
+                    department: &request.department,
+                    classes: &request.classes,
                 };
-                accounts::insert(&mut transaction, &account, &app.sealer).await?;
-                self.audit(&mut transaction, "staff.create", account.id, principal, caller)
-                    .await?;
-                ticket
-                    .save(
-                        &mut transaction,
-                        &Kept {
-                            account_id: account.id.to_string(),
-                        },
-                    )
-                    .await?;
-                account.id
+                let place = staff::create(manager, wanted)?;
+                let names = (request.login.as_str(), request.name.as_str());
+                let id = staff_flow::create(app, &mut transaction, by, place, names).await?;
+                ticket.save(&mut transaction, &Kept::of(id)).await?;
+                id
             }
         };
-        let row = self.load(&mut transaction, principal, id).await?;
+        let row = staff_flow::load(&mut transaction, manager, id).await?;
         if row.has_password {
             // A repeat after the owner took the account over must not give its password away.
             return Err(staff::Refusal::InvalidTransition {
@@ -130,7 +100,7 @@ impl StaffService {
             }
             .into());
         }
-        let activation = self.activation(&mut transaction, principal, row).await?;
+        let activation = staff_flow::activation(app, &mut transaction, manager, &row).await?;
         transaction.commit().await?;
         Ok(activation)
     }
@@ -178,7 +148,7 @@ impl StaffService {
     ) -> Result<ListStaffResponse, Error> {
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let filter = Filter {
-            scope: manager(principal).school.map(str::to_owned),
+            scope: staff_flow::school(principal).map(str::to_owned),
             school_code: given(&request.school_code),
             role: level(request.role()).map(Level::as_str),
             state: state(request.state()).map(State::as_str),
@@ -186,11 +156,12 @@ impl StaffService {
         };
         let page = page::Query::new(request.page_size, &request.page_token, &filter)?;
         let mut conn = self.0.ctx.pool.acquire().await?;
+        let manager = staff_flow::manager(&mut conn, principal).await?;
         let rows = store::list(&mut conn, &filter, page.after()?, page.limit()).await?;
         let (rows, next_page_token) = page.finish(rows, |row| row.id);
         let staff = rows
             .iter()
-            .map(|row| staff_view::staff(row, manager(principal)))
+            .map(|row| staff_view::staff(row, manager))
             .collect::<Result<_, _>>()?;
         Ok(ListStaffResponse {
             staff,
@@ -198,31 +169,37 @@ impl StaffService {
         })
     }
 
-    /// Carries out a command and gives the account as it is then.
-    async fn carry_out(
+    async fn update(
         &self,
-        conn: &mut PgConnection,
         principal: &Principal,
-        order: &Order<'_>,
+        request: &UpdateStaffRequest,
         caller: &Caller,
-    ) -> Result<StaffRow, Error> {
-        // The last administrator of the province is counted under this lock.
-        store::lock_administrators(conn).await?;
-        let id = order.id.parse().map_err(|_| Error::NotFound(Missing::Account))?;
-        let row = self.load(conn, principal, id).await?;
-        etag::check(order.etag, row.version)?;
-        let next = staff::decide(&Account::try_from(&row)?, order.command, manager(principal))?;
-        store::save_state(conn, &row, next, order.reason).await?;
-        let (event, ends) = match order.command {
-            Command::Disable => ("staff.disable", Some(EndReason::Disabled)),
-            Command::Enable => ("staff.enable", None),
-            Command::Reset => ("staff.reset", Some(EndReason::Reset)),
+    ) -> Result<Staff, Error> {
+        let Self(app) = self;
+        let mut transaction = app.ctx.pool.begin().await?;
+        let (maker, request_id) = (principal.account_id, &request.request_id);
+        let claim = idempotency::claim(&mut transaction, "UpdateStaff", maker, request_id, request).await?;
+        let ticket = match claim.fresh_or::<Staff>()? {
+            Ok(ticket) => ticket,
+            Err(first) => return Ok(first),
         };
-        if let Some(reason) = ends {
-            sessions::end_all(conn, id, None, reason).await?;
-        }
-        self.audit(conn, event, id, principal, caller).await?;
-        self.load(conn, principal, id).await
+        let manager = staff_flow::managing(&mut transaction, principal).await?;
+        let revision = Revision {
+            id: id(&request.id)?,
+            etag: &request.etag,
+            name: request.name.as_deref(),
+            change: Change {
+                level: level(request.role()),
+                school: request.school_code.clone(),
+                department: request.department.clone(),
+                classes: request.classes.as_ref().map(|classes| classes.names.clone()),
+            },
+        };
+        let row = staff_flow::change(app, &mut transaction, By { manager, caller }, &revision).await?;
+        let staff = staff_view::staff(&row, manager)?;
+        ticket.save(&mut transaction, &staff).await?;
+        transaction.commit().await?;
+        Ok(staff)
     }
 
     /// Disables or enables.
@@ -233,24 +210,17 @@ impl StaffService {
         (request_id, request): (&str, &impl prost::Message),
         caller: &Caller,
     ) -> Result<Staff, Error> {
-        let mut transaction = self.0.ctx.pool.begin().await?;
-        let method = order.command.name();
-        let claim = idempotency::claim(
-            &mut transaction,
-            method,
-            principal.account_id,
-            request_id,
-            request,
-        )
-        .await?;
+        let Self(app) = self;
+        let mut transaction = app.ctx.pool.begin().await?;
+        let (method, maker) = (order.command.name(), principal.account_id);
+        let claim = idempotency::claim(&mut transaction, method, maker, request_id, request).await?;
         let ticket = match claim.fresh_or::<Staff>()? {
             Ok(ticket) => ticket,
             Err(first) => return Ok(first),
         };
-        let row = self
-            .carry_out(&mut transaction, principal, &order, caller)
-            .await?;
-        let staff = staff_view::staff(&row, manager(principal))?;
+        let manager = staff_flow::managing(&mut transaction, principal).await?;
+        let row = staff_flow::carry_out(app, &mut transaction, By { manager, caller }, order).await?;
+        let staff = staff_view::staff(&row, manager)?;
         ticket.save(&mut transaction, &staff).await?;
         transaction.commit().await?;
         Ok(staff)
@@ -262,85 +232,33 @@ impl StaffService {
         request: &ResetStaffRequest,
         caller: &Caller,
     ) -> Result<StaffActivation, Error> {
-        let mut transaction = self.0.ctx.pool.begin().await?;
+        let Self(app) = self;
+        let mut transaction = app.ctx.pool.begin().await?;
         let (maker, request_id) = (principal.account_id, &request.request_id);
         let claim = idempotency::claim(&mut transaction, "ResetStaff", maker, request_id, request).await?;
+        let manager = staff_flow::managing(&mut transaction, principal).await?;
         let row = match claim.fresh_or::<Kept>()? {
             Err(kept) => {
-                let id = kept
-                    .account_id
-                    .parse()
-                    .map_err(|_| Error::Inconsistent("idempotency_keys"))?;
-                let row = self.load(&mut transaction, principal, id).await?;
-                staff::decide(&Account::try_from(&row)?, Command::Reset, manager(principal))?;
+                let row = staff_flow::load(&mut transaction, manager, kept.id()?).await?;
+                staff::decide(&Account::try_from(&row)?, Command::Reset, manager)?;
                 row
             }
             Ok(ticket) => {
                 let order = Order {
-                    id: &request.id,
+                    id: id(&request.id)?,
                     command: Command::Reset,
                     etag: &request.etag,
                     reason: "",
                 };
-                let row = self
-                    .carry_out(&mut transaction, principal, &order, caller)
-                    .await?;
-                ticket
-                    .save(
-                        &mut transaction,
-                        &Kept {
-                            account_id: row.id.to_string(),
-                        },
-                    )
-                    .await?;
+                let by = By { manager, caller };
+                let row = staff_flow::carry_out(app, &mut transaction, by, order).await?;
+                ticket.save(&mut transaction, &Kept::of(row.id)).await?;
                 row
             }
         };
-        let activation = self.activation(&mut transaction, principal, row).await?;
+        let activation = staff_flow::activation(app, &mut transaction, manager, &row).await?;
         transaction.commit().await?;
         Ok(activation)
-    }
-
-    async fn activation(
-        &self,
-        conn: &mut PgConnection,
-        principal: &Principal,
-        row: StaffRow,
-    ) -> Result<StaffActivation, Error> {
-        let token = self.0.ctx.ids.token(32);
-        let ends = db::now(conn).await? + ACTIVATION_LIFE;
-        store::set_activation(conn, row.id, &session::digest(&token), principal.account_id, ends).await?;
-        let staff = staff_view::staff(&row, manager(principal))?;
-        Ok(StaffActivation {
-            staff: Some(staff),
-            activation_token: token,
-            expire_time: Some(timestamp(ends)),
-        })
-    }
-
-    async fn load(
-        &self,
-        conn: &mut PgConnection,
-        principal: &Principal,
-        id: Uuid,
-    ) -> Result<StaffRow, Error> {
-        let row = store::get(conn, manager(principal).school, id).await?;
-        row.ok_or(Error::NotFound(Missing::Account))
-    }
-
-    async fn audit(
-        &self,
-        conn: &mut PgConnection,
-        event: &'static str,
-        id: Uuid,
-        principal: &Principal,
-        caller: &Caller,
-    ) -> Result<(), Error> {
-        let event = Event {
-            actor_id: Some(principal.account_id),
-            ..Event::of(event, id)
-        };
-        Ok(audit::write(conn, self.0.ctx.ids.new_id(), &event, caller).await?)
     }
 }
 
@@ -390,11 +308,18 @@ impl staff_service_server::StaffService for StaffService {
         Ok(Response::new(self.list(principal, request.get_ref()).await?))
     }
 
+    async fn update_staff(&self, request: Request<UpdateStaffRequest>) -> Result<Response<Staff>, Status> {
+        let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
+        Ok(Response::new(
+            self.update(principal, request.get_ref(), &caller).await?,
+        ))
+    }
+
     async fn disable_staff(&self, request: Request<DisableStaffRequest>) -> Result<Response<Staff>, Status> {
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
         let request = request.get_ref();
         let order = Order {
-            id: &request.id,
+            id: id(&request.id)?,
             command: Command::Disable,
             etag: &request.etag,
             reason: request.reason.trim(),
@@ -409,7 +334,7 @@ impl staff_service_server::StaffService for StaffService {
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
         let request = request.get_ref();
         let order = Order {
-            id: &request.id,
+            id: id(&request.id)?,
             command: Command::Enable,
             etag: &request.etag,
             reason: "",

@@ -41,6 +41,7 @@ pub(crate) fn staff(row: &StaffRow, manager: Manager<'_>) -> Result<Staff, Error
         school_code: row.school_code.clone().unwrap_or_default(),
         school_name: row.school_name.clone().unwrap_or_default(),
         department: row.department.clone().unwrap_or_default(),
+        classes: row.classes.clone(),
         disable_reason: row.disable_reason.clone(),
         create_time: Some(timestamp(row.create_time)),
         update_time: Some(timestamp(row.update_time)),

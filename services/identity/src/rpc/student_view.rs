@@ -153,7 +153,7 @@ fn own(fields: &OwnFields, viewer: Role) -> WireOwn {
         origin_region_code: Some(fields.origin_region.clone()),
         origin_region: Some(codes::region_path(&fields.origin_region)),
         mobile: Some(guarded(viewer, &fields.mobile, validators::mask_mobile)),
-        email: Some(fields.email.clone()),
+        email: Some(guarded(viewer, &fields.email, validators::mask_email)),
         qq: Some(fields.qq.clone()),
         home_address: Some(fields.home_address.clone()),
         home_postcode: Some(fields.home_postcode.clone()),

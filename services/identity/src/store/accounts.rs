@@ -16,6 +16,8 @@ pub(crate) struct NewAccount {
     pub(crate) employer_id: Option<Uuid>,
     pub(crate) school_code: Option<String>,
     pub(crate) department: Option<String>,
+    /// Of staff of a department: only these; none for all.
+    pub(crate) classes: Vec<String>,
     /// Staff only, lower case.
     pub(crate) login: Option<String>,
     pub(crate) name: String,
@@ -36,6 +38,7 @@ impl Default for NewAccount {
             employer_id: None,
             school_code: None,
             department: None,
+            classes: Vec::new(),
             login: None,
             name: String::new(),
             mobile: String::new(),
@@ -64,6 +67,8 @@ pub(crate) struct AccountRow {
     pub(crate) school_code: Option<String>,
     pub(crate) school_name: Option<String>,
     pub(crate) department: Option<String>,
+    /// A student's own; those that staff is limited to.
+    pub(crate) classes: Vec<String>,
     pub(crate) create_time: OffsetDateTime,
     pub(crate) update_time: OffsetDateTime,
     pub(crate) last_login_time: Option<OffsetDateTime>,
@@ -79,6 +84,8 @@ pub(crate) struct Credentials {
     pub(crate) id: Uuid,
     pub(crate) state: String,
     pub(crate) password_hash: Option<String>,
+    /// True when it has a second factor.
+    pub(crate) has_factor: bool,
 }
 
 /// A role by its name in the store.
@@ -118,8 +125,8 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewAccount, sealer: &S
         r#"
         INSERT INTO identity.accounts
             (id, role, state, student_id, employer_id, school_code, department, login, name, mobile_sealed, mobile_blind,
-             email_sealed, email_blind, password_hash, create_time, update_time)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, NULLIF($14, ''), identity.kit_now(), identity.kit_now())
+             email_sealed, email_blind, password_hash, classes, create_time, update_time)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, NULLIF($14, ''), $15, identity.kit_now(), identity.kit_now())
         "#,
         new.id,
         new.role.as_str(),
@@ -135,6 +142,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewAccount, sealer: &S
         sealed("email", &new.email)?,
         blind(purpose::EMAIL, &new.email.to_lowercase()),
         new.password_hash,
+        &new.classes,
     )
     .execute(conn)
     .await
@@ -166,7 +174,8 @@ pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Optio
                e.name AS "employer_name?", m.role AS "employer_role?", m.state AS "member_state?", a.login,
                coalesce(s.name, a.name) AS "name!", a.mobile_sealed, a.email_sealed,
                coalesce(a.school_code, s.school_code) AS school_code, c.name AS "school_name?",
-               coalesce(a.department, s.department) AS department, a.create_time, a.update_time, a.last_login_time,
+               coalesce(a.department, s.department) AS department,
+               CASE WHEN s.id IS NULL THEN a.classes ELSE ARRAY[s.class_name] END AS "classes!", a.create_time, a.update_time, a.last_login_time,
                EXISTS (
                    SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
                ) AS "totp_enrolled!",
@@ -197,7 +206,10 @@ pub(crate) async fn find_student(
     sqlx::query_as!(
         Credentials,
         r#"
-        SELECT a.id, a.state, a.password_hash
+        SELECT a.id, a.state, a.password_hash,
+               EXISTS (
+                   SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
+               ) AS "has_factor!"
         FROM identity.students s
         JOIN identity.accounts a ON a.student_id = s.id
         WHERE s.school_code = $1 AND s.student_number = $2
@@ -222,7 +234,10 @@ pub(crate) async fn find_member(
         Credentials,
         r#"
         SELECT a.id, CASE m.state WHEN 'ACTIVE' THEN a.state WHEN 'REQUESTED' THEN m.state ELSE 'DISABLED' END AS "state!",
-               a.password_hash
+               a.password_hash,
+               EXISTS (
+                   SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
+               ) AS "has_factor!"
         FROM identity.accounts a
         JOIN identity.employer_members m ON m.account_id = a.id
         WHERE a.role = 'EMPLOYER' AND (a.mobile_blind = $1 OR a.email_blind = $2)
@@ -243,22 +258,36 @@ pub(crate) async fn find_member(
 pub(crate) async fn find_staff(conn: &mut PgConnection, login: &str) -> sqlx::Result<Option<Credentials>> {
     sqlx::query_as!(
         Credentials,
-        "SELECT id, state, password_hash FROM identity.accounts WHERE login = $1",
+        r#"
+        SELECT a.id, a.state, a.password_hash,
+               EXISTS (
+                   SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
+               ) AS "has_factor!"
+        FROM identity.accounts a
+        WHERE a.login = $1
+        "#,
         login,
     )
     .fetch_optional(conn)
     .await
 }
 
-/// Gets the password hash of an account.
+/// Gets the credentials of an account.
 ///
 /// # Errors
 /// The database's.
 pub(crate) async fn credentials(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Credentials>> {
     sqlx::query_as!(
         Credentials,
-        "SELECT id, state, password_hash FROM identity.accounts WHERE id = $1",
-        id
+        r#"
+        SELECT a.id, a.state, a.password_hash,
+               EXISTS (
+                   SELECT 1 FROM identity.second_factors f WHERE f.account_id = a.id AND f.secret_sealed IS NOT NULL
+               ) AS "has_factor!"
+        FROM identity.accounts a
+        WHERE a.id = $1
+        "#,
+        id,
     )
     .fetch_optional(conn)
     .await

@@ -80,11 +80,13 @@ pub(crate) async fn get(
         JOIN identity.students s ON s.id = c.student_id
         WHERE c.id = $1 AND s.school_code = $2 AND ($3::text IS NULL OR s.department = $3)
           AND ($4::uuid IS NULL OR c.student_id = $4)
+          AND (cardinality($5::text[]) = 0 OR s.class_name = ANY ($5))
         "#,
         id,
         scope.school_code,
         scope.department,
         student_id,
+        &scope.classes,
     )
     .fetch_optional(conn)
     .await
@@ -121,6 +123,7 @@ pub(crate) async fn list(
           AND ($4::text IS NULL OR s.department = $4)
           AND ($5::uuid IS NULL OR c.student_id = $5)
           AND ($6::uuid IS NULL OR c.id < $6)
+          AND (cardinality($8::text[]) = 0 OR s.class_name = ANY ($8))
         ORDER BY c.id DESC
         LIMIT $7
         "#,
@@ -131,6 +134,7 @@ pub(crate) async fn list(
         filter.student_id,
         before,
         limit,
+        &scope.classes,
     )
     .fetch_all(conn)
     .await

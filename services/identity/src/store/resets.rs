@@ -11,22 +11,23 @@ use uuid::Uuid;
 pub(crate) async fn set(
     conn: &mut PgConnection,
     account_id: Uuid,
-    token_hash: &[u8],
+    (token_hash, clears_factor): (&[u8], bool),
     created_by: Uuid,
     expire_time: OffsetDateTime,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO identity.password_resets (account_id, token_hash, created_by, expire_time, create_time)
-        VALUES ($1, $2, $3, $4, identity.kit_now())
+        INSERT INTO identity.password_resets (account_id, token_hash, created_by, expire_time, clears_factor, create_time)
+        VALUES ($1, $2, $3, $4, $5, identity.kit_now())
         ON CONFLICT (account_id) DO UPDATE
         SET token_hash = excluded.token_hash, created_by = excluded.created_by, expire_time = excluded.expire_time,
-            create_time = excluded.create_time
+            clears_factor = excluded.clears_factor, create_time = excluded.create_time
         "#,
         account_id,
         token_hash,
         created_by,
         expire_time,
+        clears_factor,
     )
     .execute(conn)
     .await
@@ -56,22 +57,26 @@ pub(crate) async fn counts(
     .await
 }
 
-/// Uses a token up; false when it does not count any more.
+/// Uses a token up and says whether it clears the second factor too; none when it does not count any more.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn take(conn: &mut PgConnection, account_id: Uuid, token_hash: &[u8]) -> sqlx::Result<bool> {
-    let taken = sqlx::query!(
+pub(crate) async fn take(
+    conn: &mut PgConnection,
+    account_id: Uuid,
+    token_hash: &[u8],
+) -> sqlx::Result<Option<bool>> {
+    sqlx::query_scalar!(
         r#"
         DELETE FROM identity.password_resets
         WHERE account_id = $1 AND token_hash = $2 AND expire_time > identity.kit_now()
+        RETURNING clears_factor
         "#,
         account_id,
         token_hash,
     )
-    .execute(conn)
-    .await?;
-    Ok(taken.rows_affected() == 1)
+    .fetch_optional(conn)
+    .await
 }
 
 /// Sets the password of an account that may sign in; false when it may not.

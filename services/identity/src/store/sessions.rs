@@ -50,6 +50,8 @@ pub(crate) enum EndReason {
     Reset,
     /// The second factor was set elsewhere, or taken away.
     Factor,
+    /// The account belongs elsewhere, or to other classes.
+    Scope,
 }
 
 impl EndReason {
@@ -62,6 +64,7 @@ impl EndReason {
             Self::Password => "PASSWORD",
             Self::Reset => "RESET",
             Self::Factor => "FACTOR",
+            Self::Scope => "SCOPE",
         }
     }
 }

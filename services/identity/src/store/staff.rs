@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    domain::staff::{Account, Level, State},
+    domain::staff::{Account, Level, Place, Say, State},
     error::Error,
 };
 
@@ -21,6 +21,7 @@ pub(crate) struct StaffRow {
     pub(crate) school_code: Option<String>,
     pub(crate) school_name: Option<String>,
     pub(crate) department: Option<String>,
+    pub(crate) classes: Vec<String>,
     pub(crate) has_password: bool,
     /// True when no other administrator of the province is active.
     pub(crate) last_administrator: bool,
@@ -37,8 +38,12 @@ impl TryFrom<&StaffRow> for Account {
     fn try_from(row: &StaffRow) -> Result<Self, Error> {
         Ok(Self {
             id: row.id,
-            level: Level::parse(&row.role).ok_or(Error::Inconsistent("accounts.role"))?,
-            school: row.school_code.clone(),
+            place: Place {
+                level: Level::parse(&row.role).ok_or(Error::Inconsistent("accounts.role"))?,
+                school: row.school_code.clone(),
+                department: row.department.clone(),
+                classes: row.classes.clone(),
+            },
             state: State::parse(&row.state).ok_or(Error::Inconsistent("accounts.state"))?,
             has_password: row.has_password,
             last_administrator: row.last_administrator,
@@ -68,6 +73,28 @@ pub(crate) async fn lock_administrators(conn: &mut PgConnection) -> sqlx::Result
         .map(drop)
 }
 
+/// Whether an administrator of the province has others beside them who could agree. Who was one until a week ago still
+/// counts: nobody becomes the only one by disabling or lowering the others.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn say(conn: &mut PgConnection, account_id: Uuid) -> sqlx::Result<Say> {
+    let others = sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT 1 FROM identity.accounts WHERE role = 'PROVINCE' AND state = 'ACTIVE' AND id <> $1
+        ) OR EXISTS (
+            SELECT 1 FROM identity.accounts
+            WHERE administrator_until > identity.kit_now() - interval '7 days' AND id <> $1
+        ) AS "others!"
+        "#,
+        account_id,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(if others { Say::Half } else { Say::Alone })
+}
+
 /// Gets an account that the caller manages, locked.
 ///
 /// # Errors
@@ -81,6 +108,7 @@ pub(crate) async fn get(
         StaffRow,
         r#"
         SELECT a.id, a.role, a.state, a.login AS "login!", a.name, a.school_code, c.name AS "school_name?", a.department,
+               a.classes,
                a.password_hash IS NOT NULL AS "has_password!",
                a.role = 'PROVINCE' AND NOT EXISTS (
                    SELECT 1 FROM identity.accounts o WHERE o.role = 'PROVINCE' AND o.state = 'ACTIVE' AND o.id <> a.id
@@ -112,6 +140,7 @@ pub(crate) async fn list(
         StaffRow,
         r#"
         SELECT a.id, a.role, a.state, a.login AS "login!", a.name, a.school_code, c.name AS "school_name?", a.department,
+               a.classes,
                a.password_hash IS NOT NULL AS "has_password!",
                a.role = 'PROVINCE' AND NOT EXISTS (
                    SELECT 1 FROM identity.accounts o WHERE o.role = 'PROVINCE' AND o.state = 'ACTIVE' AND o.id <> a.id
@@ -154,13 +183,51 @@ pub(crate) async fn save_state(
     let saved = sqlx::query!(
         r#"
         UPDATE identity.accounts
-        SET state = $3, disable_reason = $4, version = version + 1, update_time = identity.kit_now()
+        SET state = $3, disable_reason = $4, version = version + 1, update_time = identity.kit_now(),
+            administrator_until = CASE
+                WHEN role = 'PROVINCE' AND state = 'ACTIVE' AND $3 = 'DISABLED' THEN identity.kit_now()
+                ELSE administrator_until
+            END
         WHERE id = $1 AND version = $2
         "#,
         row.id,
         row.version,
         state.as_str(),
         disable_reason,
+    )
+    .execute(conn)
+    .await?;
+    Ok(db::one(&saved)?)
+}
+
+/// Saves an account's name and where it belongs.
+///
+/// # Errors
+/// Stale when somebody was faster; the database's.
+pub(crate) async fn save_place(
+    conn: &mut PgConnection,
+    row: &StaffRow,
+    name: &str,
+    place: &Place,
+) -> Result<(), Error> {
+    let saved = sqlx::query!(
+        r#"
+        UPDATE identity.accounts
+        SET name = $3, role = $4, school_code = $5, department = $6, classes = $7, version = version + 1,
+            update_time = identity.kit_now(),
+            administrator_until = CASE
+                WHEN role = 'PROVINCE' AND state = 'ACTIVE' AND $4 <> 'PROVINCE' THEN identity.kit_now()
+                ELSE administrator_until
+            END
+        WHERE id = $1 AND version = $2
+        "#,
+        row.id,
+        row.version,
+        name,
+        place.level.as_str(),
+        place.school,
+        place.department,
+        &place.classes,
     )
     .execute(conn)
     .await?;
@@ -194,6 +261,23 @@ pub(crate) async fn set_activation(
     .execute(conn)
     .await
     .map(drop)
+}
+
+/// True when an account has an activation that counts.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn has_activation(conn: &mut PgConnection, account_id: Uuid) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT 1 FROM identity.staff_activations WHERE account_id = $1 AND expire_time > identity.kit_now()
+        ) AS "exists!"
+        "#,
+        account_id,
+    )
+    .fetch_one(conn)
+    .await
 }
 
 /// Who an activation is for.

@@ -12,6 +12,8 @@ pub(crate) struct Scope {
     pub(crate) school_code: String,
     /// Only this department.
     pub(crate) department: Option<String>,
+    /// Only these classes; none for all.
+    pub(crate) classes: Vec<String>,
 }
 
 /// A row.
@@ -128,10 +130,12 @@ pub(crate) async fn get(
                EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
         FROM identity.students s
         WHERE s.id = $1 AND s.school_code = $2 AND ($3::text IS NULL OR s.department = $3)
+          AND (cardinality($4::text[]) = 0 OR s.class_name = ANY ($4))
         "#,
         id,
         scope.school_code,
         scope.department,
+        &scope.classes,
     )
     .fetch_optional(conn)
     .await
@@ -168,10 +172,12 @@ pub(crate) async fn get_many(
                EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
         FROM identity.students s
         WHERE s.id = ANY($1) AND s.school_code = $2 AND ($3::text IS NULL OR s.department = $3)
+          AND (cardinality($4::text[]) = 0 OR s.class_name = ANY ($4))
         "#,
         ids,
         scope.school_code,
         scope.department,
+        &scope.classes,
     )
     .fetch_all(conn)
     .await
@@ -217,6 +223,7 @@ pub(crate) async fn list(
           AND ($6::integer IS NULL OR s.cohort = $6)
           AND ($7::text IS NULL OR starts_with(s.student_number, $7) OR starts_with(s.name, $7))
           AND ($8::text IS NULL OR s.student_number > $8)
+          AND (cardinality($10::text[]) = 0 OR s.class_name = ANY ($10))
         ORDER BY s.student_number
         LIMIT $9
         "#,
@@ -229,6 +236,7 @@ pub(crate) async fn list(
         filter.text,
         after,
         limit,
+        &scope.classes,
     )
     .fetch_all(conn)
     .await
@@ -273,6 +281,7 @@ pub(crate) async fn list_reviews(
           AND s.origin_state IN ('SUBMITTED', 'DEPARTMENT_PASSED')
           AND (NOT $5 OR s.origin_flagged OR s.own_digest <> s.roster_own_digest)
           AND ($6::timestamptz IS NULL OR (s.submit_time, s.id) > ($6, $7))
+          AND (cardinality($9::text[]) = 0 OR s.class_name = ANY ($9))
         ORDER BY s.submit_time, s.id
         LIMIT $8
         "#,
@@ -284,6 +293,7 @@ pub(crate) async fn list_reviews(
         after_time,
         after_id,
         limit,
+        &scope.classes,
     )
     .fetch_all(conn)
     .await

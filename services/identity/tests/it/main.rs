@@ -1,6 +1,7 @@
 //! Identity's calls, on a database of each test's own.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod administrators;
 mod audit_chain;
 mod audit_list;
 mod calendar;
@@ -11,6 +12,8 @@ mod employer;
 mod employer_guards;
 mod find_number;
 mod help;
+mod lockouts;
+mod member_reset;
 mod members;
 mod my_data;
 mod origin;
@@ -21,6 +24,7 @@ mod password_reset;
 mod people;
 mod profiles;
 mod registration;
+mod reveal;
 mod revisions;
 mod roster;
 mod roster_support;
@@ -30,5 +34,6 @@ mod second_factor;
 mod session;
 mod signing_keys;
 mod staff;
+mod staff_scope;
 mod step_up;
 mod support;

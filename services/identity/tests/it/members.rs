@@ -18,15 +18,15 @@ use crate::{
     roster_support::{Way, World, reason},
 };
 
-const PASSWORD: &str = "nine white cranes fly";
+pub(crate) const PASSWORD: &str = "nine white cranes fly";
 const CREDIT_CODE: &str = "9144030071526726XG";
 
-fn client(world: &World, who: &Principal) -> MemberServiceClient<Way> {
+pub(crate) fn client(world: &World, who: &Principal) -> MemberServiceClient<Way> {
     MemberServiceClient::new(world.identity.as_principal(who))
 }
 
 /// A registered employer's administrator, signed in.
-async fn administrator(world: &World) -> Principal {
+pub(crate) async fn administrator(world: &World) -> Principal {
     let request = registration(world, "13800000001", "a@example.com").await;
     let mut client = EmployerServiceClient::new(world.identity.anonymous());
     let answer = client.register_employer(request).await.unwrap().into_inner();
@@ -68,7 +68,7 @@ async fn activate(world: &World, token: &str) -> Result<IssuedSession, Status> {
 }
 
 /// A member who took their invitation up: the id and who they are signed in.
-async fn member(world: &World, by: &Principal, role: &str, number: u32) -> (String, Principal) {
+pub(crate) async fn member(world: &World, by: &Principal, role: &str, number: u32) -> (String, Principal) {
     let invited = invite(world, by, invitation(role, number)).await.unwrap();
     let session = activate(world, &invited.activation_token).await.unwrap();
     (
@@ -95,7 +95,7 @@ async fn join(world: &World, number: u32) -> Result<JoinEmployerResponse, Status
     client.join_employer(request).await.map(Response::into_inner)
 }
 
-async fn login(world: &World, login: &str) -> Result<IssuedSession, Status> {
+pub(crate) async fn login(world: &World, login: &str) -> Result<IssuedSession, Status> {
     let door = door(&world.identity);
     let (captcha_id, captcha_answer) = door.captcha().await;
     let request = LoginEmployerRequest {

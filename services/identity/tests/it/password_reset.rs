@@ -323,6 +323,7 @@ async fn issue_for(
 ) -> Result<PasswordResetToken, Status> {
     let request = IssueEmployerResetRequest {
         id: employer.to_string(),
+        factor_lost: false,
     };
     client(identity, who)
         .issue_employer_reset(request)

@@ -46,6 +46,8 @@ async fn a_student_of_the_roster_registers_and_is_signed_in() {
     let bearer = door.bearer(&session).await;
     assert_eq!(bearer.student_id.unwrap().to_string(), account.student_id);
     assert_eq!(bearer.school_code.as_deref(), Some(SCHOOL));
+    assert_eq!(bearer.classes, ["软件0"]);
+    assert_eq!(account.classes, ["软件0"]);
     assert_eq!(bearer.name, "李*");
     assert_eq!(bearer.amr, ["pwd"]);
     let published = world.identity.published().await;

@@ -16,9 +16,9 @@ use crate::{
 };
 
 const FIRST: &str = "first sentence of all";
-const PASSWORD: &str = "nine white cranes fly";
+pub(crate) const PASSWORD: &str = "nine white cranes fly";
 
-async fn identity() -> TestService {
+pub(crate) async fn identity() -> TestService {
     support::identity_with(|config| {
         config.bootstrap.login = "Root".to_owned();
         config.bootstrap.password = FIRST.to_owned().into();
@@ -26,16 +26,16 @@ async fn identity() -> TestService {
     .await
 }
 
-async fn root(identity: &TestService) -> Principal {
+pub(crate) async fn root(identity: &TestService) -> Principal {
     let door = door(identity);
     with_code(door.bearer(&door.login_staff("ROOT", FIRST).await.unwrap()).await)
 }
 
-fn client(identity: &TestService, principal: &Principal) -> StaffServiceClient<Way> {
+pub(crate) fn client(identity: &TestService, principal: &Principal) -> StaffServiceClient<Way> {
     StaffServiceClient::new(identity.as_principal(principal))
 }
 
-fn new(role: account::Role, login: &str) -> CreateStaffRequest {
+pub(crate) fn new(role: account::Role, login: &str) -> CreateStaffRequest {
     let school_code = if role == account::Role::Province {
         ""
     } else {
@@ -51,11 +51,12 @@ fn new(role: account::Role, login: &str) -> CreateStaffRequest {
         } else {
             String::new()
         },
+        classes: Vec::new(),
         request_id: String::new(),
     }
 }
 
-async fn create(
+pub(crate) async fn create(
     identity: &TestService,
     by: &Principal,
     request: CreateStaffRequest,
@@ -66,7 +67,11 @@ async fn create(
         .map(Response::into_inner)
 }
 
-async fn activate(identity: &TestService, token: &str, password: &str) -> Result<IssuedSession, Status> {
+pub(crate) async fn activate(
+    identity: &TestService,
+    token: &str,
+    password: &str,
+) -> Result<IssuedSession, Status> {
     let request = ActivateStaffRequest {
         activation_token: token.to_owned(),
         password: password.to_owned(),
@@ -78,7 +83,7 @@ async fn activate(identity: &TestService, token: &str, password: &str) -> Result
 }
 
 /// An active member of staff: the account's id and who it is signed in.
-async fn active(
+pub(crate) async fn active(
     identity: &TestService,
     by: &Principal,
     role: account::Role,

@@ -126,6 +126,7 @@ pub(super) fn first(
         employer_id,
         school_code: student.school_code.clone(),
         department: student.department.clone(),
+        class_name: student.class_name.clone(),
         cohort: i32::try_from(student.cohort).unwrap_or_default(),
         student_sealed: party::seal(&app.sealer, id, &party::Student::from(student))?,
         employer: serde_json::to_value(party::Employer::from(employer)).map_err(Error::Json)?,
