@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use prost_types::Value;
-use qihang_kit::validators;
+use qihang_kit::{auth::ClientKind, validators};
 use sqlx::PgConnection;
 
 use crate::{
@@ -78,12 +78,12 @@ fn step(link: &Link, words: &str) -> Value {
         ("role", text(role(&step.actor_role))),
         ("name", text(name)),
         ("address", text(masked(&step.address))),
-        ("client", text(client(&step.client))),
+        ("client", text(ClientKind::parse(&step.client).title())),
     ])
 }
 
 /// The step in words; none for those that say nothing of the signing.
-fn words(event: &str) -> Option<&'static str> {
+pub(crate) fn words(event: &str) -> Option<&'static str> {
     Some(match event {
         "send" => "签署并发出邀请",
         "edit" => "修改并重新签署",
@@ -110,15 +110,6 @@ fn role(role: &str) -> &'static str {
         "DEPARTMENT" => "院系",
         "SCHOOL" => "学校",
         _ => "平台",
-    }
-}
-
-fn client(client: &str) -> &'static str {
-    match client {
-        "web" => "网页",
-        "h5" => "微信网页",
-        "api" => "接口",
-        _ => "系统",
     }
 }
 

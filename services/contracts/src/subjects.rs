@@ -11,7 +11,7 @@ use qihang_kit::{
 use qihang_proto::subject::v1::Section;
 
 use crate::{
-    App,
+    App, certificate,
     domain::agreement::State,
     error::Error,
     party,
@@ -87,7 +87,10 @@ impl Agreements {
 fn step(row: OwnStep) -> Vec<(&'static str, String)> {
     vec![
         ("协议", row.agreement_id.to_string()),
-        ("操作", row.event),
+        (
+            "操作",
+            certificate::words(&row.event).map_or(row.event, str::to_owned),
+        ),
         ("时间", clock::local(row.create_time)),
         ("网络地址", row.address),
         ("说明", row.reason),

@@ -18,7 +18,7 @@ use crate::{
 
 const FILES: Kind = Kind {
     name: "documents.files",
-    title: "上传和签发的文件",
+    title: "上传的文件",
     purpose: "证明材料、就业协议等业务办理",
     basis: "履行就业服务法定职责；就业佐证材料须存档",
     retention: "头像随账号删除；证明材料和协议自毕业起保存不少于 3 年",

@@ -1,6 +1,7 @@
 //! The rules, pure: no I/O, no SQL, no gRPC.
 
 pub(crate) mod administrator;
+pub(crate) mod audit_titles;
 pub(crate) mod calendar;
 pub(crate) mod correction;
 pub(crate) mod correction_fields;

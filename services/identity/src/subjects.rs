@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use qihang_kit::{
+    auth::ClientKind,
     clock, codes,
     status::Fault,
     subject::{Kind, Subject, Subjects},
@@ -15,8 +16,10 @@ use uuid::Uuid;
 use crate::{
     App,
     domain::{
+        audit_titles, correction,
         correction_fields::{self, Fields},
         locked_fields::{Details, Locked},
+        privacy::Level,
     },
     rpc::profile_view::Contacts,
     sealing::{self, Kind as SealedKind},
@@ -182,7 +185,12 @@ async fn corrections(conn: &mut PgConnection, student: Uuid) -> Result<Section, 
             .collect();
         vec![
             ("项目", titles.join("、")),
-            ("状态", row.state),
+            (
+                "状态",
+                correction::State::parse(&row.state)
+                    .map_or("", correction::State::title)
+                    .to_owned(),
+            ),
             ("不通过的原因", row.reject_reason),
             ("申请时间", clock::local(row.create_time)),
         ]
@@ -195,7 +203,7 @@ async fn privacy(conn: &mut PgConnection, student: Uuid) -> Result<Section, Faul
     let settings = profiles::privacy(conn, student).await?;
     let settings = settings.map(|row| {
         vec![
-            ("简历公开范围", row.level),
+            ("简历公开范围", level(&row.level).to_owned()),
             ("显示手机", yes(row.mobile_shown)),
             ("显示已读", yes(row.read_marks)),
             ("显示已签约", yes(row.signed_shown)),
@@ -215,7 +223,7 @@ async fn sessions(conn: &mut PgConnection, account: Uuid) -> Result<Section, Fau
     let rows = subjects::sessions(conn, account).await?;
     let record = |row: subjects::OwnSession| {
         vec![
-            ("设备", row.client),
+            ("设备", ClientKind::parse(&row.client).title().to_owned()),
             ("网络地址", row.address),
             ("登录时间", clock::local(row.create_time)),
             ("最近使用", clock::local(row.refresh_time)),
@@ -235,8 +243,16 @@ async fn audit(conn: &mut PgConnection, subject: Subject) -> Result<Section, Fau
             row.actor_name.unwrap_or_default()
         };
         vec![
-            ("操作", row.event),
-            ("结果", row.outcome),
+            ("操作", audit_titles::title(&row.event).to_owned()),
+            (
+                "结果",
+                if row.outcome == "DONE" {
+                    "成功"
+                } else {
+                    "被拒绝"
+                }
+                .to_owned(),
+            ),
             ("操作人", who),
             ("原因", row.reason),
             ("网络地址", if own { row.address } else { String::new() }),
@@ -244,4 +260,14 @@ async fn audit(conn: &mut PgConnection, subject: Subject) -> Result<Section, Fau
         ]
     };
     Ok(AUDIT.section(rows.into_iter().map(record)))
+}
+
+/// A level of privacy in words.
+fn level(text: &str) -> &'static str {
+    match Level::parse(text) {
+        Some(Level::AdmittedEmployers) => "公开给认证单位",
+        Some(Level::OwnEmployers) => "仅投递和受邀单位",
+        Some(Level::Nobody) => "不公开",
+        None => "",
+    }
 }

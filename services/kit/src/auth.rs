@@ -301,6 +301,17 @@ impl ClientKind {
         }
     }
 
+    /// What it is called on pages and in documents.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Web => "网页",
+            Self::H5 => "微信网页",
+            Self::Api => "接口",
+            Self::System => "系统",
+        }
+    }
+
     /// Reads the gateway's word.
     #[must_use]
     pub fn parse(text: &str) -> Self {

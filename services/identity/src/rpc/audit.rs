@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     App,
+    domain::audit_titles,
     error::Error,
     rpc::{account_view, person::timestamp},
     store::audit_list::{self, EventRow, Filter},
@@ -144,6 +145,7 @@ fn view(row: &EventRow, near: bool) -> AuditEvent {
         client: row.client.clone(),
         create_time: Some(timestamp(row.create_time)),
         sequence: row.sequence.unwrap_or_default(),
+        title: audit_titles::title(&row.event).to_owned(),
     }
 }
 
