@@ -32,8 +32,14 @@ use crate::{
     telemetry,
 };
 
-/// Longest that database and bus may take to answer a probe.
+/// Longest that the database may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest that a start waits for the bus: then the service's queues stand before anybody can call it. Without the bus it
+/// serves all the same; what it writes waits in the outbox.
+const BUS_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause between two looks for the bus.
+const BUS_LOOK: Duration = Duration::from_millis(100);
 
 /// Services that run in this process and know each other in memory.
 pub struct Suite {
@@ -45,6 +51,7 @@ pub struct Suite {
     drain: Duration,
     relays: Vec<Relay>,
     started: Vec<Started>,
+    tasks: Vec<(&'static str, Arc<dyn tasks::Task>, PgPool)>,
 }
 
 /// A service that runs.
@@ -60,7 +67,6 @@ pub struct Started {
     pub subscriptions: Arc<Vec<Subscription>>,
     /// Its hash chains.
     pub chains: Arc<Vec<Arc<dyn Chains>>>,
-    bus: Bus,
 }
 
 impl Started {
@@ -72,19 +78,17 @@ impl Started {
         history::verify(&self.chains, &self.pool).await
     }
 
-    /// Whether the service can do its work now: database and bus answer in time.
+    /// Whether the service can do its work now: the database answers in time. The bus does not count: without it requests go
+    /// on and messages wait, and `bus_up` and `outbox_oldest_age_seconds` tell of it.
     #[must_use]
     pub fn ready(&self) -> Ready {
-        let (pool, bus) = (self.pool.clone(), self.bus.clone());
+        let pool = self.pool.clone();
         Arc::new(move || {
-            let (pool, bus) = (pool.clone(), bus.clone());
+            let pool = pool.clone();
             Box::pin(async move {
                 let database =
                     tokio::time::timeout(PROBE_TIMEOUT, sqlx::query("SELECT 1").execute(&pool)).await;
                 matches!(database, Ok(Ok(_)))
-                    && tokio::time::timeout(PROBE_TIMEOUT, bus.healthy())
-                        .await
-                        .unwrap_or(false)
             })
         })
     }
@@ -105,10 +109,12 @@ impl Suite {
             drain: Duration::from_millis(common.limits.drain_ms),
             relays: Vec::new(),
             started: Vec::new(),
+            tasks: Vec::new(),
         })
     }
 
-    /// Brings a service's schema up to date, builds the service and starts it; [`Suite::start_relays`] comes after the last.
+    /// Brings a service's schema up to date, and builds the service; it answers calls from now on. [`Suite::start_work`] comes
+    /// after the last.
     ///
     /// # Errors
     /// When a part cannot be opened, a migration fails or the service refuses its settings.
@@ -139,13 +145,36 @@ impl Suite {
         Channels::new(name, tokens, self.registry.clone(), &common.peers)
     }
 
-    /// Begins to publish what the services wrote; to be called when all are added. A message left from an earlier run
-    /// would otherwise be taken for done before those who care for it listen.
-    pub fn start_relays(&mut self) {
+    /// Begins to consume, to run tasks and to publish what the services wrote; to be called when all are added. A message left
+    /// from an earlier run would otherwise be taken for done before those who care for it listen. Commands of operators leave
+    /// it out: they take no message from the services that run.
+    pub fn start_work(&mut self) {
+        for service in &self.started {
+            for subscription in service.subscriptions.iter() {
+                self.workers
+                    .extend(self.bus.subscribe(subscription.clone(), &self.stop));
+            }
+        }
+        for (service, task, pool) in self.tasks.drain(..) {
+            self.workers
+                .push(tasks::spawn(service, task, pool, self.stop.clone()));
+        }
         for relay in self.relays.drain(..) {
             let stop = self.stop.clone();
             self.workers
                 .push(tokio::spawn(async move { relay.run(stop).await }));
+        }
+    }
+
+    /// Waits until the queues of all services stand, or for a few seconds when the bus is away.
+    pub async fn wait_for_bus(&self) {
+        let standing = async {
+            while !self.bus.healthy().await {
+                tokio::time::sleep(BUS_LOOK).await;
+            }
+        };
+        if tokio::time::timeout(BUS_PATIENCE, standing).await.is_err() {
+            tracing::warn!("the bus is away; requests are served, messages wait in the outbox");
         }
     }
 
@@ -210,10 +239,6 @@ impl Suite {
         let operations = operations::server(service.name, context.pool.clone(), subscriptions.clone());
         let endpoint = stack(service.name, service.routes.add_service(operations), layers);
         self.registry.add(service.name, endpoint.clone());
-        for subscription in subscriptions.iter() {
-            self.workers
-                .extend(self.bus.subscribe(subscription.clone(), &self.stop));
-        }
         let relay = Relay::new(
             service.name,
             context.pool.clone(),
@@ -226,12 +251,7 @@ impl Suite {
             pool: context.pool.clone(),
         });
         for task in service.tasks.into_iter().chain([sweep]) {
-            self.workers.push(tasks::spawn(
-                service.name,
-                task,
-                context.pool.clone(),
-                self.stop.clone(),
-            ));
+            self.tasks.push((service.name, task, context.pool.clone()));
         }
         let started = Started {
             name: service.name,
@@ -239,7 +259,6 @@ impl Suite {
             pool: context.pool.clone(),
             subscriptions,
             chains: Arc::new(service.chains),
-            bus: self.bus.clone(),
         };
         self.started.push(started.clone());
         started
