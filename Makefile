@@ -13,7 +13,7 @@ WITH_TOOLS := deploy/tools/with-tools
 # Our crates are compiled by clippy's driver in lint and in test alike: clippy then costs no build of its own.
 CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 
-.PHONY: help run run-distributed demo test servers bench fuzz lint fmt sqlx secrets
+.PHONY: help run run-distributed demo test faults servers bench fuzz lint fmt sqlx secrets
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -37,6 +37,16 @@ test: ## Every test, on private real servers that are stopped afterwards
 	$(INSTALL) postgres redis rabbitmq verifiers
 	$(CLIPPY) cargo build --workspace --all-targets
 	$(CLIPPY) $(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers deploy/tools/test
+
+# Kills, and the dice: a run that printed its seed can be had again.
+N ?= 30
+SEED ?=
+
+faults: ## Kills and starves everything while students sign, N= kills by the dice of SEED=, and audits what is left
+	$(INSTALL) postgres redis rabbitmq
+	$(CLIPPY) cargo build --workspace --all-targets
+	$(CLIPPY) QIHANG_TEST_FAULTS_N=$(N) QIHANG_TEST_FAULTS_SEED=$(SEED) $(WITH_TOOLS) \
+		cargo test -p qihang-tests --test faults -- --nocapture
 
 servers: ## Keeps private servers open and prints the environment that tests want
 	$(INSTALL) postgres redis rabbitmq

@@ -16,6 +16,9 @@ use crate::transcode::{Malformed, Violation};
 /// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json; charset=utf-8";
 
+/// When to try again what failed because something is away, unless a service says otherwise.
+const SOON: Duration = Duration::from_secs(2);
+
 /// An error on its way out.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -177,7 +180,11 @@ impl Problem {
         headers.extend(self.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(wait) = self.retry_after {
+        let passes = matches!(
+            self.status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+        );
+        if let Some(wait) = self.retry_after.or(passes.then_some(SOON)) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         if self.status == StatusCode::UNAUTHORIZED {

@@ -75,17 +75,25 @@ async fn distributed(folder: &Scratch, wanted: impl Fn(&str) -> bool) -> anyhow:
     let place = folder.path().join("distributed");
     std::fs::create_dir_all(&place)?;
     let secrets = Secrets::open(&place.join("secrets"))?;
-    let variable = |(key, value): (&str, &str)| {
-        (
-            format!("QIHANG_{}", key.to_uppercase().replace('.', "__")),
-            value.to_owned(),
-        )
-    };
     let options = Options {
         programs: programs(),
         http: Some(([127, 0, 0, 1], qihang_standalone::process::free_port()?).into()),
         purpose: Use::Throwaway,
-        environment: UNLIMITED.into_iter().map(variable).collect(),
+        environment: Vec::new(),
+        environment_of: vec![
+            (
+                "gateway",
+                "QIHANG_GATEWAY__RATE_PER_MINUTE",
+                "100000000".to_owned(),
+            ),
+            (
+                "gateway",
+                "QIHANG_GATEWAY__ADDRESS_RATE_PER_MINUTE",
+                "100000000".to_owned(),
+            ),
+        ],
+        replicas: 1,
+        last_pause: distributed::LAST_PAUSE,
     };
     let running = distributed::start(&place, &secrets, &options).await?;
     let outcome = walk(running.url(), &plan(&secrets, 3, 40), |_| {})

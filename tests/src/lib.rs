@@ -71,6 +71,7 @@ impl Standalone {
             http: Some(([127, 0, 0, 1], 0).into()),
             purpose: Use::Throwaway,
             settings: settings.collect(),
+            at_work: true,
         };
         let running = suite::start(folder.path(), &secrets, options, metrics).await?;
         Ok(Self {

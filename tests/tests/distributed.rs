@@ -10,7 +10,7 @@ use std::{
 use qihang_kit::testing::{Collector, collector};
 use qihang_standalone::{
     demo::{Outcome, walk, walk::PASSWORD},
-    distributed::{Options, SERVICES, start},
+    distributed::{LAST_PAUSE, Options, SERVICES, start},
     postgres::Use,
     secrets::Secrets,
 };
@@ -35,6 +35,9 @@ async fn the_main_job_runs_across_processes_and_each_request_is_one_trace() {
             "QIHANG_TELEMETRY__OTLP_ENDPOINT".to_owned(),
             collector.endpoint().to_owned(),
         )],
+        environment_of: Vec::new(),
+        replicas: 1,
+        last_pause: LAST_PAUSE,
     };
     let running = start(folder.path(), &secrets, &options).await.unwrap();
     let outcome = walk(running.url(), &plan(&secrets, 43, 200), |_| {}).await;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
 use qihang_kit::{
-    codes, consume,
+    codes, consume, outbox,
     run::{
         keys::{self, Keys},
         terminated,
@@ -26,6 +26,7 @@ use qihang_standalone::{
     secrets::Secrets,
     suite::{self, ADMINISTRATOR},
 };
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 /// 哈尔滨工业大学.
@@ -94,6 +95,24 @@ enum Command {
     /// The keys that seal personal data, by service; while the suite is stopped.
     #[command(subcommand)]
     Keys(Keys),
+    /// Messages that the services published; while the suite is stopped.
+    #[command(subcommand)]
+    Messages(Messages),
+}
+
+#[derive(Subcommand)]
+enum Messages {
+    /// Has them published again at the next start; who acted on one before passes it over.
+    Republish {
+        /// Those written since this time, e.g. 2027-06-01T08:00:00+08:00.
+        #[arg(long, value_parser = time)]
+        since: OffsetDateTime,
+    },
+}
+
+/// A time as RFC 3339 writes it.
+fn time(text: &str) -> Result<OffsetDateTime, time::error::Parse> {
+    OffsetDateTime::parse(text, &Rfc3339)
 }
 
 #[derive(Subcommand)]
@@ -143,6 +162,9 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
                     Command::DeadLetters(command) => letters(&place, command, &telemetry).await,
                     Command::Audit(Audit::Verify) => verify(&place, &telemetry).await,
                     Command::Keys(command) => data_keys(&place, &command, &telemetry).await,
+                    Command::Messages(Messages::Republish { since }) => {
+                        republish(&place, since, &telemetry).await
+                    }
                 }
             };
             let outcome = work.await;
@@ -157,7 +179,17 @@ fn options(place: &Place) -> suite::Options {
         http: place.http,
         purpose: Use::Keep,
         settings: Vec::new(),
+        at_work: true,
     }
+}
+
+/// Opens the suite for a command of an operator: it answers, and takes and sends no message.
+async fn open(data: &DataFolder, place: &Place, telemetry: &Telemetry) -> anyhow::Result<suite::Running> {
+    let options = suite::Options {
+        at_work: false,
+        ..options(place)
+    };
+    suite::start(data.path(), &data.secrets()?, options, telemetry.metrics()).await
 }
 
 async fn run(place: &Place, demo: bool, telemetry: &Telemetry) -> anyhow::Result<()> {
@@ -195,6 +227,9 @@ async fn run_distributed(place: &Place, demo: bool) -> anyhow::Result<()> {
         http: place.http,
         purpose: Use::Keep,
         environment: Vec::new(),
+        environment_of: Vec::new(),
+        replicas: 1,
+        last_pause: distributed::LAST_PAUSE,
     };
     let running = distributed::start(data.path(), &secrets, &options).await?;
     data.announce(running.url())?;
@@ -325,7 +360,7 @@ fn welcome(url: &str, data: &DataFolder, secrets: &Secrets) {
 
 async fn letters(place: &Place, command: DeadLetters, telemetry: &Telemetry) -> anyhow::Result<()> {
     let data = DataFolder::take(&place.data)?;
-    let running = suite::start(data.path(), &data.secrets()?, options(place), telemetry.metrics()).await?;
+    let running = open(&data, place, telemetry).await?;
     let mut outcome = Ok(());
     for service in running.suite().started() {
         let work = async {
@@ -360,7 +395,7 @@ async fn letters(place: &Place, command: DeadLetters, telemetry: &Telemetry) -> 
 
 async fn verify(place: &Place, telemetry: &Telemetry) -> anyhow::Result<()> {
     let data = DataFolder::take(&place.data)?;
-    let running = suite::start(data.path(), &data.secrets()?, options(place), telemetry.metrics()).await?;
+    let running = open(&data, place, telemetry).await?;
     let work = async {
         let mut all = true;
         for service in running.suite().started() {
@@ -378,7 +413,7 @@ async fn verify(place: &Place, telemetry: &Telemetry) -> anyhow::Result<()> {
 
 async fn data_keys(place: &Place, command: &Keys, telemetry: &Telemetry) -> anyhow::Result<()> {
     let data = DataFolder::take(&place.data)?;
-    let running = suite::start(data.path(), &data.secrets()?, options(place), telemetry.metrics()).await?;
+    let running = open(&data, place, telemetry).await?;
     let work = async {
         for service in running.suite().started() {
             for line in keys::keys(command, service).await? {
@@ -390,6 +425,19 @@ async fn data_keys(place: &Place, command: &Keys, telemetry: &Telemetry) -> anyh
     let outcome = work.await;
     running.stop().await;
     outcome
+}
+
+async fn republish(place: &Place, since: OffsetDateTime, telemetry: &Telemetry) -> anyhow::Result<()> {
+    let data = DataFolder::take(&place.data)?;
+    let running = open(&data, place, telemetry).await?;
+    let mut outcome = Ok(());
+    for service in running.suite().started() {
+        let messages = outbox::republish(&service.pool, since).await;
+        outcome =
+            outcome.and(messages.map(|count| say(&format!("{}: {count} messages go again", service.name))));
+    }
+    running.stop().await;
+    Ok(outcome?)
 }
 
 #[expect(clippy::print_stdout, reason = "what a person at the terminal asked for")]

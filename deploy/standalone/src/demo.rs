@@ -2,7 +2,7 @@
 
 pub mod api;
 pub mod factor;
-mod papers;
+pub mod papers;
 pub mod people;
 pub mod roster;
 pub mod walk;

@@ -1,23 +1,27 @@
 //! Each service and the gateway as a process of its own, on private PostgreSQL, Redis and RabbitMQ.
 //!
 //! Every service has a database role of its own that owns its schema and sees no other. A process that ends is started
-//! again; at the end the edge goes first, then the services, then the servers.
+//! again; at the end the edge goes first, then the services, then the servers. A service may have several replicas, and what
+//! the processes are told of where their servers are may be something in between.
+
+mod member;
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
+pub use self::member::Member;
+use self::member::{Group, Unit};
 use crate::{
     postgres::{NAME, Postgres, Use},
-    process::{Child, Program, Signal, free_port},
+    process::free_port,
     secrets::Secrets,
     servers::Servers,
     suite::{ADDRESS, ADMINISTRATOR, CRYPTO_KEY},
@@ -36,14 +40,8 @@ pub const SERVICES: [&str; 7] = [
 
 /// Sections of the settings that every service has: those variables of the environment are passed on.
 const PASSED_ON: [&str; 3] = ["QIHANG_TELEMETRY__", "QIHANG_LIMITS__", "QIHANG_RELAY__"];
-/// Prefix of the settings that the gateway alone knows.
-const GATEWAYS_OWN: &str = "QIHANG_GATEWAY__";
-/// First pause before a process that ended is started again; doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Longest such pause.
-const LAST_PAUSE: Duration = Duration::from_secs(10);
-/// Time that a process gets to end.
-const END: Duration = Duration::from_secs(30);
+/// Longest pause before a process that ended is started again, unless somebody wants to see it back sooner.
+pub const LAST_PAUSE: Duration = Duration::from_secs(10);
 /// Time that everything together gets to come up.
 const START: Duration = Duration::from_secs(120);
 
@@ -56,41 +54,51 @@ pub struct Options {
     pub http: Option<SocketAddr>,
     /// What the databases are for.
     pub purpose: Use,
-    /// Settings on top of all, e.g. `QIHANG_TELEMETRY__OTLP_ENDPOINT`: of every process, those of the gateway of it alone.
+    /// Settings of every process on top of all, e.g. `QIHANG_TELEMETRY__OTLP_ENDPOINT`.
     pub environment: Vec<(String, String)>,
+    /// Settings of one process alone, by its service or `gateway`.
+    pub environment_of: Vec<(&'static str, &'static str, String)>,
+    /// Processes of each service.
+    pub replicas: usize,
+    /// Longest pause before a process that ended is started again.
+    pub last_pause: Duration,
 }
 
-/// The suite as processes.
+/// Where the processes look for their servers and for each other.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Port of PostgreSQL on this machine.
+    pub postgres: u16,
+    /// URL of Redis.
+    pub redis: String,
+    /// URL of RabbitMQ.
+    pub rabbit: String,
+    /// Ports that the replicas of a service must listen on; others take free ones.
+    pub ports: BTreeMap<&'static str, Vec<u16>>,
+    /// Services that others reach at other addresses than their own.
+    pub peers: BTreeMap<&'static str, String>,
+}
+
+/// The suite as processes, with its servers.
 pub struct Distributed {
     servers: Servers,
+    processes: Processes,
+}
+
+/// The suite as processes on servers of somebody else.
+pub struct Processes {
     services: Group,
     edge: Group,
     url: String,
-}
-
-/// Processes that are kept running until they are told to end.
-struct Group {
-    stop: CancellationToken,
-    keepers: Vec<JoinHandle<()>>,
-}
-
-/// One process, to be started as often as it takes.
-#[derive(Clone, Debug)]
-struct Unit {
-    name: String,
-    path: PathBuf,
-    environment: Vec<(String, String)>,
-    log: PathBuf,
-    ready: String,
 }
 
 /// What all processes share.
 struct Ground<'a> {
     folder: &'a Path,
     secrets: &'a Secrets,
-    servers: &'a Servers,
+    places: &'a Places,
     options: &'a Options,
-    ports: Vec<(&'static str, u16)>,
+    ports: Vec<(&'static str, Vec<u16>)>,
     http: SocketAddr,
 }
 
@@ -99,55 +107,35 @@ struct Ground<'a> {
 /// # Errors
 /// When a server or a program is missing or does not come up; with the end of its log.
 pub async fn start(folder: &Path, secrets: &Secrets, options: &Options) -> anyhow::Result<Distributed> {
-    let logs = folder.join("log");
-    fs::create_dir_all(&logs)?;
     let servers = Servers::start(&folder.join("servers"), options.purpose).await?;
+    own_schemas(&servers.postgres, secrets).await?;
+    let places = Places {
+        postgres: servers.postgres.port(),
+        redis: servers.redis.url(),
+        rabbit: servers.rabbit.url(),
+        ports: BTreeMap::new(),
+        peers: BTreeMap::new(),
+    };
+    let processes = Processes::start(folder, secrets, options, &places).await?;
+    Ok(Distributed { servers, processes })
+}
+
+/// Gives every service a role that owns its schema.
+///
+/// # Errors
+/// The database's.
+pub async fn own_schemas(postgres: &Postgres, secrets: &Secrets) -> anyhow::Result<()> {
     for service in SERVICES {
-        own_schema(
-            &servers.postgres,
-            service,
-            &secrets.password(&role_file(service))?,
-        )
-        .await?;
+        own_schema(postgres, service, &secrets.password(&role_file(service))?).await?;
     }
-    let ports = SERVICES
-        .iter()
-        .map(|service| Ok((*service, free_port()?)))
-        .collect::<anyhow::Result<_>>()?;
-    let ground = Ground {
-        folder,
-        secrets,
-        servers: &servers,
-        options,
-        ports,
-        http: options.http.map_or_else(free_address, Ok)?,
-    };
-    let mut services = Vec::new();
-    for (service, port) in &ground.ports {
-        services.push(ground.service(service, *port)?);
-    }
-    let http = ground.http;
-    let edge = vec![ground.edge()?];
-    let running = Distributed {
-        services: Group::start(&services),
-        edge: Group::start(&edge),
-        servers,
-        url: format!("http://{http}"),
-    };
-    for unit in services.iter().chain(&edge) {
-        if let Err(error) = unit.until_ready().await {
-            running.stop().await;
-            return Err(error);
-        }
-    }
-    Ok(running)
+    Ok(())
 }
 
 impl Distributed {
     /// Where the gateway listens.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        &self.processes.url
     }
 
     /// The private servers.
@@ -158,94 +146,92 @@ impl Distributed {
 
     /// Stops the edge, then the services, then the servers.
     pub async fn stop(self) {
-        self.edge.stop().await;
-        self.services.stop().await;
+        self.processes.stop().await;
         self.servers.stop().await;
     }
 }
 
-impl Group {
-    fn start(units: &[Unit]) -> Self {
-        let stop = CancellationToken::new();
-        let keepers = units
-            .iter()
-            .map(|unit| tokio::spawn(keep(unit.clone(), stop.clone())))
-            .collect();
-        Self { stop, keepers }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        futures::future::join_all(self.keepers).await;
-    }
-}
-
-/// Starts a process again and again until it is told to end.
-async fn keep(unit: Unit, stop: CancellationToken) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let begun = Instant::now();
-        match unit.start().await {
-            Ok(child) => {
-                tokio::select! {
-                    () = stop.cancelled() => return child.stop(END).await,
-                    () = child.ended() => tracing::error!(process = unit.name, "ended by itself. {}", child.tail()),
-                }
+impl Processes {
+    /// Starts the services and the gateway and waits until all are ready.
+    ///
+    /// # Errors
+    /// When a program is missing or does not come up.
+    pub async fn start(
+        folder: &Path,
+        secrets: &Secrets,
+        options: &Options,
+        places: &Places,
+    ) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder.join("log"))?;
+        let ports = SERVICES.iter().map(|service| {
+            let given = places.ports.get(service).cloned();
+            let free = || {
+                (0..options.replicas)
+                    .map(|_| free_port())
+                    .collect::<Result<_, _>>()
+            };
+            anyhow::Ok((*service, given.map_or_else(free, Ok)?))
+        });
+        let ground = Ground {
+            folder,
+            secrets,
+            places,
+            options,
+            ports: ports.collect::<Result<_, _>>()?,
+            http: options.http.map_or_else(free_address, Ok)?,
+        };
+        let mut services = Vec::new();
+        for (service, ports) in &ground.ports {
+            for (place, port) in ports.iter().enumerate() {
+                services.push(ground.service(service, place + 1, *port)?);
             }
-            Err(error) => tracing::error!(process = unit.name, "cannot be started: {error:#}"),
         }
-        if begun.elapsed() > LAST_PAUSE {
-            pause = FIRST_PAUSE;
+        let edge = vec![ground.edge()?];
+        let processes = Self {
+            services: Group::start(services),
+            edge: Group::start(edge),
+            url: format!("http://{}", ground.http),
+        };
+        let ready = processes.until_ready().await;
+        if let Err(error) = ready {
+            processes.stop().await;
+            return Err(error);
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-        pause = (pause * 2).min(LAST_PAUSE);
-    }
-}
-
-impl Unit {
-    async fn start(&self) -> anyhow::Result<Child> {
-        Program {
-            name: self.name.clone(),
-            path: self.path.clone(),
-            arguments: Vec::new(),
-            environment: self.environment.clone(),
-            hidden_prefix: Some("QIHANG_"),
-            log: self.log.clone(),
-            user: None,
-            stop: Signal::Terminate,
-        }
-        .start()
-        .await
+        Ok(processes)
     }
 
     async fn until_ready(&self) -> anyhow::Result<()> {
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(3))
-            .build()?;
-        let begun = Instant::now();
-        while begun.elapsed() < START {
-            let answer = http.get(&self.ready).send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        for member in self.members() {
+            member.until_ready(START).await?;
         }
-        bail!("{} did not come up; see {}", self.name, self.log.display())
+        Ok(())
+    }
+
+    /// Where the gateway listens.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// All processes, the gateway last.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.services.members.iter().chain(&self.edge.members)
+    }
+
+    /// Stops the edge, then the services.
+    pub async fn stop(self) {
+        self.edge.stop().await;
+        self.services.stop().await;
     }
 }
 
 impl Ground<'_> {
-    fn service(&self, service: &'static str, port: u16) -> anyhow::Result<Unit> {
+    fn service(&self, service: &'static str, place: usize, port: u16) -> anyhow::Result<Unit> {
         let side = free_port()?;
         let database = format!(
             "postgres://{}@127.0.0.1:{}/{NAME}",
             role(service),
-            self.servers.postgres.port()
+            self.places.postgres
         );
         let mut environment = self.shared();
         environment.extend(pairs([
@@ -253,22 +239,41 @@ impl Ground<'_> {
             ("QIHANG_METRICS_LISTEN", format!("127.0.0.1:{side}")),
             ("QIHANG_DATABASE__URL", database),
             ("QIHANG_DATABASE__PASSWORD_FILE", self.secret(&role_file(service))),
-            ("QIHANG_BUS__URL", self.servers.rabbit.url()),
+            ("QIHANG_BUS__URL", self.places.rabbit.clone()),
             ("QIHANG_FILES__URL", format!("file://{}", self.path("files"))),
         ]));
         environment.extend(self.own(service));
-        self.unit(service, environment, format!("http://127.0.0.1:{side}/readyz"))
+        let ready = format!("http://127.0.0.1:{side}/readyz");
+        let mut unit = self.unit(service, port, environment, ready)?;
+        if place > 1 {
+            unit.name = format!("{service}-{place}");
+            unit.log = self.folder.join("log").join(format!("{}.log", unit.name));
+        }
+        Ok(unit)
     }
 
     fn edge(&self) -> anyhow::Result<Unit> {
         let http = self.http;
         let mut environment = self.shared();
         environment.extend(pairs([("QIHANG_GATEWAY__HTTP", http.to_string())]));
-        environment.extend(self.more(|name| name.starts_with(GATEWAYS_OWN)));
-        self.unit("gateway", environment, format!("http://{http}/readyz"))
+        self.unit(
+            "gateway",
+            http.port(),
+            environment,
+            format!("http://{http}/readyz"),
+        )
     }
 
-    fn unit(&self, name: &str, environment: Vec<(String, String)>, ready: String) -> anyhow::Result<Unit> {
+    fn unit(
+        &self,
+        name: &str,
+        port: u16,
+        mut environment: Vec<(String, String)>,
+        ready: String,
+    ) -> anyhow::Result<Unit> {
+        let more = self.options.environment_of.iter();
+        let more = more.filter(|(whose, ..)| *whose == name);
+        environment.extend(more.map(|(_, key, value)| ((*key).to_owned(), value.clone())));
         let path = self.options.programs.join(format!("qihang-{name}"));
         ensure!(
             path.is_file(),
@@ -277,8 +282,10 @@ impl Ground<'_> {
         );
         Ok(Unit {
             name: name.to_owned(),
+            port,
             path,
             environment,
+            last_pause: self.options.last_pause,
             log: self.folder.join("log").join(format!("{name}.log")),
             ready,
         })
@@ -286,26 +293,22 @@ impl Ground<'_> {
 
     fn shared(&self) -> Vec<(String, String)> {
         let mut shared = pairs([
-            ("QIHANG_CACHE__URL", self.servers.redis.url()),
+            ("QIHANG_CACHE__URL", self.places.redis.clone()),
             ("QIHANG_AUTH__SERVICE_SECRET_FILE", self.secret("service")),
             ("QIHANG_LIMITS__LAME_DUCK_MS", "0".to_owned()),
         ]);
-        for (service, port) in &self.ports {
+        for (service, ports) in &self.ports {
             let name = format!("QIHANG_PEERS__{}", service.to_uppercase());
-            shared.push((name, format!("http://127.0.0.1:{port}")));
+            let own = ports.iter().map(|port| format!("http://127.0.0.1:{port}"));
+            let place = self.places.peers.get(*service).cloned();
+            shared.push((name, place.unwrap_or_else(|| own.collect::<Vec<_>>().join(","))));
         }
         let passed_on = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| PASSED_ON.iter().any(|prefix| name.starts_with(prefix)));
         shared.extend(passed_on);
-        shared.extend(self.more(|name| !name.starts_with(GATEWAYS_OWN)));
+        shared.extend(self.options.environment.iter().cloned());
         shared
-    }
-
-    /// The settings on top whose names are wanted.
-    fn more(&self, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-        let more = self.options.environment.iter();
-        more.filter(|(name, _)| wanted(name)).cloned().collect()
     }
 
     /// What only one service wants to know.

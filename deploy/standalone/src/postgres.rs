@@ -124,6 +124,11 @@ impl Postgres {
         self.child.ended().await;
     }
 
+    /// Kills the server's first process; the others end when they notice.
+    pub async fn kill(self) {
+        self.child.kill().await;
+    }
+
     /// Stops it: open transactions are rolled back, nothing that was committed is lost.
     pub async fn stop(self) {
         self.child.stop(STOP).await;

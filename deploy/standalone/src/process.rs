@@ -189,6 +189,14 @@ impl Child {
         }
     }
 
+    /// Kills it, as a machine that fails would, and waits until it is gone.
+    pub async fn kill(&self) {
+        if !self.has_ended() {
+            send(self.pid, Signal::Kill);
+            self.ended().await;
+        }
+    }
+
     /// Fails with the end of its log when it is not running any more.
     ///
     /// # Errors
@@ -224,7 +232,7 @@ fn tail(log: &Path) -> String {
 }
 
 /// Sends a signal without `unsafe`: the shell's own `kill` is there on every Unix.
-fn send(pid: u32, signal: Signal) {
+pub fn send(pid: u32, signal: Signal) {
     let sent = Command::new("sh")
         .arg("-c")
         .arg(format!("kill -{} {pid}", signal.name()))

@@ -127,6 +127,17 @@ impl Redis {
     pub async fn stop(self) {
         self.child.stop(Duration::from_secs(5)).await;
     }
+
+    /// Kills it.
+    pub async fn kill(self) {
+        self.child.kill().await;
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 impl Rabbit {
@@ -177,6 +188,18 @@ impl Rabbit {
     #[must_use]
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills it. A start in the same folder brings back what was confirmed.
+    pub async fn kill(self) {
+        self.child.kill().await;
+        self.mapper.kill().await;
     }
 
     /// Stops it.

@@ -45,6 +45,8 @@ pub struct Options {
     pub purpose: Use,
     /// Settings on top of everything, e.g. `telemetry.otlp_endpoint`.
     pub settings: Vec<(String, String)>,
+    /// Whether it takes and sends messages and does its background work; commands of operators do without.
+    pub at_work: bool,
 }
 
 /// A suite that runs in this process.
@@ -63,6 +65,7 @@ struct Settings<'a> {
     database: String,
     address: SocketAddr,
     more: &'a [(String, String)],
+    at_work: bool,
 }
 
 /// Starts the suite on a data folder.
@@ -93,6 +96,7 @@ pub async fn start(
         database,
         address,
         more: &options.settings,
+        at_work: options.at_work,
     };
     let suite = services(&settings).await?;
     let stop = CancellationToken::new();
@@ -193,7 +197,10 @@ async fn services(settings: &Settings<'_>) -> anyhow::Result<Suite> {
     add(&mut suite, settings, &EVENTS, &[], qihang_events::build).await?;
     add(&mut suite, settings, &INTERVIEWS, &[], qihang_interviews::build).await?;
     add(&mut suite, settings, &PUSH, &[], qihang_push::build).await?;
-    suite.start_relays();
+    if settings.at_work {
+        suite.start_work();
+        suite.wait_for_bus().await;
+    }
     Ok(suite)
 }
 

@@ -214,6 +214,13 @@ async fn errors_are_problems_that_leak_nothing() {
     let response = kitchen.plain("GET", "/v1/failures/busy").send().await.unwrap();
     assert_eq!(response.status().as_u16(), 503);
     assert_eq!(response.headers()["retry-after"], "3");
+    let response = kitchen.plain("GET", "/v1/failures/late").send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 504);
+    assert_eq!(
+        response.headers()["retry-after"],
+        "2",
+        "whoever was too late may come again"
+    );
     assert_eq!(
         response.headers()["content-type"],
         "application/problem+json; charset=utf-8"

@@ -287,6 +287,7 @@ fn login() -> Bytes {
 fn failure(kind: &str) -> Status {
     match kind {
         "secret" => Status::internal("SELECT * FROM secrets"),
+        "late" => Status::deadline_exceeded(""),
         "panic" => panic!("a service never does this"),
         "busy" => {
             let mut details = ErrorDetails::new();

@@ -1,6 +1,6 @@
 //! What goes wrong in this service, and the one place where it becomes a status.
 
-use qihang_kit::{db::Stale, etag, status::Fault};
+use qihang_kit::{consume::ConsumeError, db::Stale, etag, status::Fault};
 use tonic::Status;
 use uuid::Uuid;
 
@@ -197,6 +197,12 @@ impl From<Error> for Fault {
                 Self::internal(&error)
             }
         }
+    }
+}
+
+impl From<Error> for ConsumeError {
+    fn from(error: Error) -> Self {
+        Fault::from(error).into()
     }
 }
 

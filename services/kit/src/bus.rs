@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{amqp::Amqp, local::Local};
 use crate::consume::{Delivery, Subscription};
 
-/// Tries of one consumer before a message becomes a dead letter.
+/// Tries of one consumer before a message becomes a dead letter; those in which a part was away do not count.
 pub const MAX_ATTEMPTS: u32 = 6;
 
 /// What became of a publication.
@@ -20,8 +20,10 @@ pub const MAX_ATTEMPTS: u32 = 6;
 pub enum Outcome {
     /// Taken: the message need not be published again.
     Done,
-    /// Not taken now: to be published again later.
+    /// A consumer failed: to be published again later, with one try more on its account.
     Later,
+    /// The bus, or a part that a consumer needs, is away: to be published again later.
+    Wait,
 }
 
 /// Where messages go.
@@ -79,7 +81,7 @@ impl Bus {
     }
 }
 
-/// Pause before try number `attempts + 1` of a consumer: 0.2 s, doubling.
+/// Pause before try number `attempts + 1` of a consumer: 0.2 s, doubling up to 13 s.
 pub(crate) fn pause(attempts: u32) -> Duration {
-    Duration::from_millis(200u64.saturating_mul(1 << attempts.min(8)))
+    Duration::from_millis(200u64.saturating_mul(1 << attempts.min(6)))
 }

@@ -6,7 +6,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -41,8 +44,10 @@ const STREAM_TIMEOUT: Duration = Duration::from_secs(900);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pings that find a dead peer, or one that a roll-out took away, within seconds.
 const KEEPALIVE: Duration = Duration::from_secs(5);
-/// Pause before a call that found no connection is made again.
+/// Pause before a call that found no connection to any replica is made again.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Time for which a replica that could not be reached is asked last.
+const AVOIDED: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
     /// The call that the current task serves.
@@ -64,7 +69,20 @@ struct Shared {
     name: &'static str,
     tokens: PeerTokens,
     local: Registry,
-    remote: HashMap<String, Channel>,
+    remote: HashMap<String, Arc<Peer>>,
+}
+
+/// Another service: the replicas that it is called at, one after another.
+struct Peer {
+    replicas: Vec<Replica>,
+    next: AtomicUsize,
+    began: Instant,
+}
+
+struct Replica {
+    channel: Channel,
+    /// Milliseconds since the peer was made until which others are asked first.
+    avoid_until: AtomicU64,
 }
 
 /// The services of this process; filled while they start, since they refer to each other.
@@ -87,8 +105,9 @@ impl Registry {
 }
 
 impl Channels {
-    /// Channels of the service `name` to those of this process and to remote ones by URL. A URL that resolves to several
-    /// addresses is balanced by the connection: keepalive pings drop a dead one and the next call connects anew.
+    /// Channels of the service `name` to those of this process and to remote ones by URL. Several URLs with commas between
+    /// them are replicas that take turns. A URL that resolves to several addresses is balanced by the connection: keepalive
+    /// pings drop a dead one and the next call connects anew.
     ///
     /// # Errors
     /// When a URL is bad.
@@ -99,8 +118,8 @@ impl Channels {
         peers: &BTreeMap<String, String>,
     ) -> anyhow::Result<Self> {
         let mut remote = HashMap::new();
-        for (peer, url) in peers {
-            remote.insert(peer.clone(), connect(url)?);
+        for (peer, urls) in peers {
+            remote.insert(peer.clone(), Arc::new(Peer::new(urls)?));
         }
         Ok(Self(Arc::new(Shared {
             name,
@@ -137,6 +156,43 @@ impl Channels {
             local: self.0.local.clone(),
             remote: self.0.remote.clone(),
         }))
+    }
+}
+
+impl Peer {
+    fn new(urls: &str) -> anyhow::Result<Self> {
+        let replica = |url: &str| {
+            anyhow::Ok(Replica {
+                channel: connect(url.trim())?,
+                avoid_until: AtomicU64::new(0),
+            })
+        };
+        Ok(Self {
+            replicas: urls.split(',').map(replica).collect::<Result<_, _>>()?,
+            next: AtomicUsize::new(0),
+            began: Instant::now(),
+        })
+    }
+
+    /// All replicas, beginning with the one whose turn it is; those that could not be reached a moment ago come last.
+    fn turn(&self) -> Vec<&Replica> {
+        let count = self.replicas.len();
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % count.max(1);
+        let mut turn: Vec<&Replica> = self.replicas.iter().cycle().skip(first).take(count).collect();
+        let now = self.now();
+        turn.sort_by_key(|replica| replica.avoid_until.load(Ordering::Relaxed) > now);
+        turn
+    }
+
+    fn avoid(&self, replica: &Replica) {
+        let until = self
+            .now()
+            .saturating_add(u64::try_from(AVOIDED.as_millis()).unwrap_or(u64::MAX));
+        replica.avoid_until.store(until, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -226,34 +282,43 @@ impl ServiceChannel {
             tracing::warn!(peer = self.service, "no address is known for this service");
             return Err(unavailable());
         };
-        self.remote(remote, request).await.map_err(|error| {
-            tracing::warn!(peer = self.service, error = %crate::status::Chain(&error), "peer cannot be reached");
-            unavailable()
-        })
+        self.remote(&remote, request).await
     }
 
-    /// Calls over TCP. A call that found no connection never reached the peer, so it may go a second time; one that was
-    /// sent may have had its effect and is not repeated here.
-    async fn remote(
-        &self,
-        remote: Channel,
-        request: Request<Body>,
-    ) -> Result<Response<Body>, TransportError> {
+    /// Calls over TCP. A call that found no connection, or one that its replica closed before it took the call, goes to the
+    /// next replica, and once more to all after a pause; one that was taken may have had its effect and is not repeated here.
+    async fn remote(&self, peer: &Peer, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let failed = |error: TransportError| {
+            tracing::warn!(peer = self.service, error = %crate::status::Chain(&error), "peer cannot be reached");
+            unavailable()
+        };
         let streams = access::rule(request.uri().path()).is_none_or(|rule| rule.client_streaming);
         if streams {
-            return remote.oneshot(request).await;
+            let Some(replica) = peer.turn().into_iter().next() else {
+                return Err(unavailable());
+            };
+            return replica.channel.clone().oneshot(request).await.map_err(failed);
         }
         let (parts, body) = request.into_parts();
         // One message of a generated client, in memory already: collecting cannot fail.
         let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
         let again = || Request::from_parts(parts.clone(), Body::new(Full::new(body.clone())));
-        match remote.clone().oneshot(again()).await {
-            Err(error) if never_sent(&error) => {
-                tokio::time::sleep(RETRY_PAUSE).await;
-                remote.oneshot(again()).await
+        for last_round in [false, true] {
+            for replica in peer.turn() {
+                match replica.channel.clone().oneshot(again()).await {
+                    Err(error) if never_taken(&error) => {
+                        tracing::debug!(peer = self.service, error = %crate::status::Chain(&error), "not taken");
+                        peer.avoid(replica);
+                    }
+                    answer => return answer.map_err(failed),
+                }
             }
-            answer => answer,
+            if !last_round {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
         }
+        tracing::warn!(peer = self.service, "no replica can be reached");
+        Err(unavailable())
     }
 
     /// Adds what every call carries; answers how long it may take.
@@ -291,16 +356,27 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     }
 }
 
-/// True when there was no connection to send on.
-fn never_sent(error: &TransportError) -> bool {
+/// True when there was no connection to send on, or it ended before the peer took the call: the connection's last frame
+/// (GOAWAY) names the last call that was, and a refused stream was not.
+fn never_taken(error: &TransportError) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if error.is::<tonic::ConnectError>() {
+        let unsent = error.is::<tonic::ConnectError>()
+            || error
+                .downcast_ref::<hyper::Error>()
+                .is_some_and(hyper::Error::is_canceled)
+            || error.downcast_ref::<h2::Error>().is_some_and(untaken);
+        if unsent {
             return true;
         }
         cause = error.source();
     }
     false
+}
+
+fn untaken(error: &h2::Error) -> bool {
+    let orderly = error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
+    orderly || error.reason() == Some(h2::Reason::REFUSED_STREAM)
 }
 
 fn unavailable() -> Status {

@@ -8,10 +8,14 @@ use futures::FutureExt as _;
 use prost::Message;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
+use tonic::Code;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::telemetry;
+use crate::{
+    status::{self, Fault},
+    telemetry,
+};
 
 /// Longest one handling may take; then it is rolled back and tried again, so that it cannot hold up all behind it.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -49,7 +53,10 @@ pub struct Delivery {
 /// Why a message was not acted on.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
-    /// May pass: tried again with growing pauses.
+    /// A part that it needs is away: tried with growing pauses for as long as that lasts, and never a dead letter.
+    #[error("waits: {0:#}")]
+    Wait(anyhow::Error),
+    /// May pass: tried again a few times with growing pauses.
     #[error("will be tried again: {0:#}")]
     Retry(anyhow::Error),
     /// Never will: becomes a dead letter at once.
@@ -69,20 +76,38 @@ impl Delivery {
 
 impl From<sqlx::Error> for ConsumeError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Retry(error.into())
+        if status::passes(&error) {
+            Self::Wait(error.into())
+        } else {
+            Self::Retry(error.into())
+        }
     }
 }
 
-impl From<crate::status::Fault> for ConsumeError {
-    fn from(fault: crate::status::Fault) -> Self {
-        Self::Retry(fault.into())
+impl From<Fault> for ConsumeError {
+    fn from(fault: Fault) -> Self {
+        if is_away(fault.code()) {
+            Self::Wait(fault.into())
+        } else {
+            Self::Retry(fault.into())
+        }
     }
 }
 
 impl From<tonic::Status> for ConsumeError {
     fn from(status: tonic::Status) -> Self {
-        Self::Retry(anyhow::anyhow!("peer answered {:?}", status.code()))
+        let error = anyhow::anyhow!("peer answered {:?}", status.code());
+        if is_away(status.code()) {
+            Self::Wait(error)
+        } else {
+            Self::Retry(error)
+        }
     }
+}
+
+/// True for answers that say nothing of the message, only that somebody could not be asked in time.
+fn is_away(code: Code) -> bool {
+    matches!(code, Code::Unavailable | Code::DeadlineExceeded)
 }
 
 /// A consumer with the service and the store it belongs to.
@@ -305,7 +330,18 @@ pub async fn replay(
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::*;
+
+    #[test]
+    fn only_what_says_nothing_of_the_message_is_waited_for() {
+        let waits = |error| matches!(error, ConsumeError::Wait(_));
+        assert!(waits(sqlx::Error::PoolTimedOut.into()));
+        assert!(!waits(sqlx::Error::RowNotFound.into()));
+        assert!(waits(Fault::unavailable("PEER_UNAVAILABLE", "稍后再试").into()));
+        assert!(!waits(Fault::not_found("X_NOT_FOUND", "没有").into()));
+        let late = tonic::Status::from(Fault::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "超时"));
+        assert!(waits(late.into()));
+    }
 
     #[test]
     fn keys_match_as_in_amqp() {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -70,4 +71,26 @@ pub async fn publish(conn: &mut PgConnection, message: Outgoing) -> Result<(), F
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Has everything published again that was written since `since` and is still kept; answers how much that is. Consumers pass
+/// over what they acted on before.
+///
+/// # Errors
+/// Database errors.
+pub async fn republish(pool: &PgPool, since: OffsetDateTime) -> Result<u64, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let again = sqlx::query(
+        "UPDATE outbox SET publish_time = NULL, attempts = 0, due_time = clock_timestamp()
+         WHERE create_time >= $1 AND publish_time IS NOT NULL",
+    )
+    .bind(since)
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query("SELECT pg_notify($1, current_schema())")
+        .bind(CHANNEL)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(again.rows_affected())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use opentelemetry::{KeyValue, metrics::Gauge};
 use rand::RngExt as _;
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::{PgConnection, PgPool, postgres::PgListener};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,6 +20,12 @@ use crate::{
 /// Messages of different aggregates that are under way at once.
 const CONCURRENCY: usize = 16;
 
+/// Longest pause before a message goes again that only waits for a part that is away.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Longest that the bus may take to say that it is there.
+const BUS_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Pause between two looks at how much waits.
 const OBSERVE: Duration = Duration::from_secs(2);
 
@@ -32,6 +38,7 @@ pub struct Relay {
     settings: RelaySettings,
     depth: Gauge<u64>,
     age: Gauge<f64>,
+    up: Gauge<u64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -70,6 +77,10 @@ impl Relay {
             age: meter
                 .f64_gauge("outbox_oldest_age_seconds")
                 .with_description("Age of the oldest message that waits")
+                .build(),
+            up: meter
+                .u64_gauge("bus_up")
+                .with_description("Whether messages can be published now")
                 .build(),
         }
     }
@@ -136,21 +147,40 @@ impl Relay {
             .bind(&published)
             .execute(&mut *transaction)
             .await?;
-        for (sequence, attempts, _) in outcomes
-            .iter()
-            .filter(|(_, _, outcome)| matches!(outcome, Outcome::Later))
-        {
-            sqlx::query(
-                "UPDATE outbox SET attempts = attempts + 1, due_time = clock_timestamp() + make_interval(secs => $2)
-                 WHERE sequence = $1",
-            )
-            .bind(sequence)
-            .bind(pause(*attempts, self.settings.retry_base_ms).as_secs_f64())
-            .execute(&mut *transaction)
-            .await?;
-        }
+        self.put_off(&mut transaction, &outcomes).await?;
         transaction.commit().await?;
         Ok(published.len())
+    }
+
+    /// Moves back when a message that was not taken goes again. One that waits pauses for a quarter of its age.
+    async fn put_off(
+        &self,
+        conn: &mut PgConnection,
+        outcomes: &[(i64, i32, Outcome)],
+    ) -> Result<(), sqlx::Error> {
+        let base = self.settings.retry_base_ms;
+        for (sequence, attempts, outcome) in outcomes {
+            let query = match outcome {
+                Outcome::Done => continue,
+                Outcome::Later => sqlx::query(
+                    "UPDATE outbox SET attempts = attempts + 1, due_time = clock_timestamp() + make_interval(secs => $2)
+                     WHERE sequence = $1",
+                )
+                .bind(sequence)
+                .bind(pause(*attempts, base).as_secs_f64()),
+                Outcome::Wait => sqlx::query(
+                    "UPDATE outbox SET due_time = clock_timestamp() + least(
+                         greatest((clock_timestamp() - create_time) / 4, make_interval(secs => $2)),
+                         make_interval(secs => $3))
+                     WHERE sequence = $1",
+                )
+                .bind(sequence)
+                .bind(pause(0, base).as_secs_f64())
+                .bind(LONGEST_WAIT.as_secs_f64()),
+            };
+            query.execute(&mut *conn).await?;
+        }
+        Ok(())
     }
 
     async fn publish(&self, row: Row) -> (i64, i32, Outcome) {
@@ -203,6 +233,11 @@ impl Relay {
             self.depth.record(depth.unsigned_abs(), &labels);
             self.age.record(age.unwrap_or_default(), &labels);
         }
+        let up = tokio::time::timeout(BUS_PATIENCE, self.bus.healthy()).await;
+        self.up.record(
+            u64::from(up.unwrap_or(false)),
+            &[KeyValue::new("service", self.service)],
+        );
     }
 }
 

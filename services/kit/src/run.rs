@@ -38,8 +38,14 @@ use crate::{
     telemetry,
 };
 
-/// Longest that database and bus may take to answer a probe.
+/// Longest that the database may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest that a start waits for the bus: then the service's queues stand before anybody can call it. Without the bus it
+/// serves all the same; what it writes waits in the outbox.
+const BUS_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause between two looks for the bus.
+const BUS_LOOK: Duration = Duration::from_millis(100);
 
 /// Services that run in this process and know each other in memory.
 pub struct Suite {
@@ -51,6 +57,7 @@ pub struct Suite {
     drain: Duration,
     relays: Vec<Relay>,
     started: Vec<Started>,
+    tasks: Vec<(&'static str, Arc<dyn tasks::Task>, PgPool)>,
 }
 
 /// A service that runs.
@@ -68,7 +75,6 @@ pub struct Started {
     pub chains: Arc<Vec<Arc<dyn Chains>>>,
     /// What it seals.
     pub sealed: Option<Sealed>,
-    bus: Bus,
 }
 
 impl Started {
@@ -80,19 +86,17 @@ impl Started {
         history::verify(&self.chains, &self.pool).await
     }
 
-    /// Whether the service can do its work now: database and bus answer in time.
+    /// Whether the service can do its work now: the database answers in time. The bus does not count: without it requests go
+    /// on and messages wait, and `bus_up` and `outbox_oldest_age_seconds` tell of it.
     #[must_use]
     pub fn ready(&self) -> Ready {
-        let (pool, bus) = (self.pool.clone(), self.bus.clone());
+        let pool = self.pool.clone();
         Arc::new(move || {
-            let (pool, bus) = (pool.clone(), bus.clone());
+            let pool = pool.clone();
             Box::pin(async move {
                 let database =
                     tokio::time::timeout(PROBE_TIMEOUT, sqlx::query("SELECT 1").execute(&pool)).await;
                 matches!(database, Ok(Ok(_)))
-                    && tokio::time::timeout(PROBE_TIMEOUT, bus.healthy())
-                        .await
-                        .unwrap_or(false)
             })
         })
     }
@@ -113,10 +117,12 @@ impl Suite {
             drain: Duration::from_millis(common.limits.drain_ms),
             relays: Vec::new(),
             started: Vec::new(),
+            tasks: Vec::new(),
         })
     }
 
-    /// Brings a service's schema up to date, builds the service and starts it; [`Suite::start_relays`] comes after the last.
+    /// Brings a service's schema up to date, and builds the service; it answers calls from now on. [`Suite::start_work`] comes
+    /// after the last.
     ///
     /// # Errors
     /// When a part cannot be opened, a migration fails or the service refuses its settings.
@@ -147,13 +153,36 @@ impl Suite {
         Channels::new(name, tokens, self.registry.clone(), &common.peers)
     }
 
-    /// Begins to publish what the services wrote; to be called when all are added. A message left from an earlier run
-    /// would otherwise be taken for done before those who care for it listen.
-    pub fn start_relays(&mut self) {
+    /// Begins to consume, to run tasks and to publish what the services wrote; to be called when all are added. A message left
+    /// from an earlier run would otherwise be taken for done before those who care for it listen. Commands of operators leave
+    /// it out: they take no message from the services that run.
+    pub fn start_work(&mut self) {
+        for service in &self.started {
+            for subscription in service.subscriptions.iter() {
+                self.workers
+                    .extend(self.bus.subscribe(subscription.clone(), &self.stop));
+            }
+        }
+        for (service, task, pool) in self.tasks.drain(..) {
+            self.workers
+                .push(tasks::spawn(service, task, pool, self.stop.clone()));
+        }
         for relay in self.relays.drain(..) {
             let stop = self.stop.clone();
             self.workers
                 .push(tokio::spawn(async move { relay.run(stop).await }));
+        }
+    }
+
+    /// Waits until the queues of all services stand, or for a few seconds when the bus is away.
+    pub async fn wait_for_bus(&self) {
+        let standing = async {
+            while !self.bus.healthy().await {
+                tokio::time::sleep(BUS_LOOK).await;
+            }
+        };
+        if tokio::time::timeout(BUS_PATIENCE, standing).await.is_err() {
+            tracing::warn!("the bus is away; requests are served, messages wait in the outbox");
         }
     }
 
@@ -222,10 +251,6 @@ impl Suite {
             .add_service(subject::server(service.subjects));
         let endpoint = stack(service.name, routes, layers);
         self.registry.add(service.name, endpoint.clone());
-        for subscription in subscriptions.iter() {
-            self.workers
-                .extend(self.bus.subscribe(subscription.clone(), &self.stop));
-        }
         let relay = Relay::new(
             service.name,
             context.pool.clone(),
@@ -236,12 +261,7 @@ impl Suite {
         self.relays.push(relay);
         let own = own_tasks(&context.pool, service.sealed.as_ref());
         for task in service.tasks.into_iter().chain(own) {
-            self.workers.push(tasks::spawn(
-                service.name,
-                task,
-                context.pool.clone(),
-                self.stop.clone(),
-            ));
+            self.tasks.push((service.name, task, context.pool.clone()));
         }
         let started = Started {
             name: service.name,
@@ -250,7 +270,6 @@ impl Suite {
             subscriptions,
             chains: Arc::new(service.chains),
             sealed: service.sealed,
-            bus: self.bus.clone(),
         };
         self.started.push(started.clone());
         started

@@ -219,7 +219,7 @@ fn violation(violation: Violation) -> FieldViolation {
 }
 
 /// True for errors that a retry may not meet again: no connection, shutdown, serialization failure, deadlock.
-fn passes(error: &sqlx::Error) -> bool {
+pub(crate) fn passes(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed

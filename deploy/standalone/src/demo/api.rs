@@ -269,7 +269,8 @@ fn success(method: &Method, path: &str, answer: Answer) -> Result<Answer, Proble
 }
 
 /// The first number such that SHA-256 of the challenge followed by it begins with so many zero bits.
-fn work(challenge: &str, difficulty: u64) -> String {
+#[must_use]
+pub fn work(challenge: &str, difficulty: u64) -> String {
     let begun = Sha256::new_with_prefix(challenge);
     let mut number = 0_u64;
     loop {

@@ -15,7 +15,7 @@ pub(super) fn profile() -> Value {
 }
 
 /// What employer and student agree on.
-pub(super) fn terms() -> Value {
+pub fn terms() -> Value {
     json!({
         "position": "软件工程师", "jobCategoryCode": "13", "workRegionCode": "230109",
         "workAddress": "哈尔滨市松北区创新一路1号", "contractMonths": 36, "probationMonths": 3, "probationSalary": 6800,

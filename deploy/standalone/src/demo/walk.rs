@@ -1,5 +1,7 @@
 //! The main job, step by step, through the HTTP API alone.
 
+pub mod offices;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};

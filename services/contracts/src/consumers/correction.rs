@@ -27,8 +27,6 @@ impl Consumer for Corrections {
                 .map_err(|_| ConsumeError::Reject(anyhow::anyhow!("{text} is no id")))
         };
         let (student, correction) = (id(&message.student_id)?, id(&message.correction_id)?);
-        corrections::note(conn, student, correction, &message.fields, delivery.time)
-            .await
-            .map_err(|error| ConsumeError::Retry(error.into()))
+        Ok(corrections::note(conn, student, correction, &message.fields, delivery.time).await?)
     }
 }

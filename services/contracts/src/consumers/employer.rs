@@ -39,11 +39,9 @@ impl Consumer for Suspensions {
             principal: None,
             caller: &caller,
         };
-        let open = lists::open_of_employer(&mut *conn, employer)
-            .await
-            .map_err(retry)?;
+        let open = lists::open_of_employer(&mut *conn, employer).await?;
         for id in open {
-            let mut record = act::load(&mut *conn, id, &by).await.map_err(retry)?;
+            let mut record = act::load(&mut *conn, id, &by).await?;
             let with = With {
                 reason: "用人单位已停用".to_owned(),
                 ..With::default()
@@ -51,13 +49,9 @@ impl Consumer for Suspensions {
             match act::apply(&self.0, &mut *conn, &mut record, Command::Suspend, &by, with).await {
                 // Answered in the meantime: nothing is open any more.
                 Ok(()) | Err(crate::Error::Refused(_)) => {}
-                Err(error) => return Err(retry(error)),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
-}
-
-fn retry(error: crate::Error) -> ConsumeError {
-    ConsumeError::Retry(error.into())
 }

@@ -42,11 +42,9 @@ impl Consumer for IssueDocument {
             .agreement_id
             .parse()
             .map_err(|_| reject("agreement_id is no id"))?;
-        let record = agreements::find(&mut *conn, id, &Scope::system())
-            .await
-            .map_err(retry)?;
+        let record = agreements::find(&mut *conn, id, &Scope::system()).await?;
         let record = record.ok_or_else(|| reject("no such agreement"))?;
-        let data = data(app, &mut *conn, &record).await.map_err(retry)?;
+        let data = data(app, &mut *conn, &record).await?;
         let request = IssueDocumentRequest {
             // The same message asks for the same file, however often it comes.
             request_id: delivery.id.to_string(),
@@ -59,7 +57,7 @@ impl Consumer for IssueDocument {
         };
         let issued = peers::issue(&app.ctx, request).await?;
         let file_id = issued.file_id.parse().map_err(|_| reject("file_id is no id"))?;
-        keep(conn, id, file_id, &issued.sha256).await.map_err(retry)
+        Ok(keep(conn, id, file_id, &issued.sha256).await?)
     }
 }
 
@@ -100,8 +98,4 @@ async fn keep(conn: &mut PgConnection, id: Uuid, file_id: Uuid, sha256: &str) ->
 
 fn reject(text: &'static str) -> ConsumeError {
     ConsumeError::Reject(anyhow::anyhow!(text))
-}
-
-fn retry(error: Error) -> ConsumeError {
-    ConsumeError::Retry(error.into())
 }

@@ -29,7 +29,6 @@ impl Consumer for Origins {
         let student = message.student_id.parse();
         let student = student.map_err(|_| ConsumeError::Reject(anyhow::anyhow!("student_id is no id")))?;
         let version = i32::try_from(message.version).unwrap_or(i32::MAX);
-        let saved = origins::save(conn, student, version, message.approved).await;
-        saved.map_err(|error| ConsumeError::Retry(error.into()))
+        Ok(origins::save(conn, student, version, message.approved).await?)
     }
 }

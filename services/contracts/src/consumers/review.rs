@@ -30,9 +30,7 @@ impl Consumer for Reviews {
     async fn consume(&self, conn: &mut PgConnection, delivery: &Delivery) -> Result<(), ConsumeError> {
         let message: ReviewChanged = delivery.decode()?;
         let row = row(&self.0, message)?;
-        follow(conn, &row)
-            .await
-            .map_err(|error| ConsumeError::Retry(error.into()))
+        Ok(follow(conn, &row).await?)
     }
 }
 

@@ -1,7 +1,10 @@
 //! Gives up the portrait of an erased account; the sweep deletes it within a day.
 
 use async_trait::async_trait;
-use qihang_kit::consume::{ConsumeError, Consumer, Delivery};
+use qihang_kit::{
+    consume::{ConsumeError, Consumer, Delivery},
+    status::Fault,
+};
 use qihang_proto::messages::v1::AccountErased as Message;
 use sqlx::PgConnection;
 
@@ -28,6 +31,7 @@ impl Consumer for AccountErased {
             .map_err(|_| ConsumeError::Reject(anyhow::anyhow!("account_id is no id")))?;
         files::give_up(conn, &format!("identity.avatar/{account}"))
             .await
-            .map_err(|error| ConsumeError::Retry(error.into()))
+            .map_err(Fault::from)?;
+        Ok(())
     }
 }

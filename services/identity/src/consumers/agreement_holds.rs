@@ -49,11 +49,7 @@ impl Consumer for AgreementHolds {
         let ids = (id(&message.agreement_id)?, id(&message.student_id)?);
         let held = HELD.contains(&message.to_state.as_str());
         let version = i32::try_from(message.version).unwrap_or(i32::MAX);
-        let now = db::now(conn)
-            .await
-            .map_err(|error| ConsumeError::Retry(error.into()))?;
-        store::origin::note_agreement(conn, ids, held, version, now)
-            .await
-            .map_err(|error| ConsumeError::Retry(error.into()))
+        let now = db::now(conn).await?;
+        Ok(store::origin::note_agreement(conn, ids, held, version, now).await?)
     }
 }

@@ -81,10 +81,10 @@ impl Amqp {
     pub(super) async fn publish(&self, service: &str, delivery: &Delivery) -> Outcome {
         match self.try_publish(service, delivery).await {
             Ok(true) => Outcome::Done,
-            Ok(false) => Outcome::Later,
+            Ok(false) => Outcome::Wait,
             Err(error) => {
                 tracing::warn!(error = %error, message.id = %delivery.id, "message could not be published");
-                Outcome::Later
+                Outcome::Wait
             }
         }
     }
@@ -264,21 +264,26 @@ async fn work(subscription: &Subscription, message: lapin::message::Delivery, st
         );
         return;
     };
-    for attempts in 1u32.. {
+    let mut attempts = 0;
+    for tries in 1u32.. {
         let Err(error) = subscription.handle(&delivery).await else {
             break;
         };
+        attempts += u32::from(!matches!(error, ConsumeError::Wait(_)));
         if matches!(error, ConsumeError::Reject(_)) || attempts >= MAX_ATTEMPTS {
             if subscription.bury(&delivery, attempts, &error).await.is_ok() {
                 break;
             }
         } else {
-            tracing::warn!(queue = subscription.queue(), message.id = %delivery.id, attempts, error = %error, "consumer failed");
+            tracing::warn!(
+                queue = subscription.queue(), message.id = %delivery.id, tries, attempts, error = %error,
+                "consumer failed"
+            );
         }
         tokio::select! {
             // Not acknowledged: the broker brings it again after the restart.
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause(attempts)) => {}
+            () = tokio::time::sleep(pause(tries)) => {}
         }
     }
     if let Err(error) = message.acker.ack(BasicAckOptions::default()).await {

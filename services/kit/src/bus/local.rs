@@ -29,11 +29,10 @@ impl Local {
         let all = self.0.load_full();
         let wanting = all.iter().filter(|one| one.wants(&delivery.key));
         let results = join_all(wanting.map(|one| hand_over(one, delivery, attempts))).await;
-        if results.contains(&Outcome::Later) {
-            Outcome::Later
-        } else {
-            Outcome::Done
-        }
+        [Outcome::Later, Outcome::Wait]
+            .into_iter()
+            .find(|outcome| results.contains(outcome))
+            .unwrap_or(Outcome::Done)
     }
 }
 
@@ -41,6 +40,10 @@ async fn hand_over(subscription: &Subscription, delivery: &Delivery, attempts: u
     let Err(error) = subscription.handle(delivery).await else {
         return Outcome::Done;
     };
+    if let ConsumeError::Wait(_) = error {
+        tracing::warn!(queue = subscription.queue(), message.id = %delivery.id, error = %error, "consumer waits");
+        return Outcome::Wait;
+    }
     let attempts = attempts.saturating_add(1);
     if matches!(error, ConsumeError::Retry(_)) && attempts < MAX_ATTEMPTS {
         tracing::warn!(queue = subscription.queue(), message.id = %delivery.id, attempts, error = %error, "consumer failed");
@@ -50,7 +53,7 @@ async fn hand_over(subscription: &Subscription, delivery: &Delivery, attempts: u
         Ok(()) => Outcome::Done,
         Err(error) => {
             tracing::warn!(error = %error, "dead letter could not be written");
-            Outcome::Later
+            Outcome::Wait
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{future::Future, process::ExitCode};
 use clap::{Parser, Subcommand};
 use serde::de::DeserializeOwned;
 use sqlx::migrate::Migrator;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     consume,
     context::Context,
-    db, server,
+    db, outbox, server,
     service::Service,
     settings::{self, Common, Loaded},
     telemetry::{Metrics, Telemetry},
@@ -44,6 +45,24 @@ enum Command {
     /// The keys that seal personal data.
     #[command(subcommand)]
     Keys(Keys),
+    /// Messages that this service published.
+    #[command(subcommand)]
+    Messages(Messages),
+}
+
+#[derive(Subcommand)]
+enum Messages {
+    /// Has them published again, after a queue was lost; who acted on one before passes it over.
+    Republish {
+        /// Those written since this time, e.g. 2027-06-01T08:00:00+08:00.
+        #[arg(long, value_parser = time)]
+        since: OffsetDateTime,
+    },
+}
+
+/// A time as RFC 3339 writes it.
+fn time(text: &str) -> Result<OffsetDateTime, time::error::Parse> {
+    OffsetDateTime::parse(text, &Rfc3339)
 }
 
 #[derive(Subcommand)]
@@ -128,8 +147,10 @@ impl Process {
             Command::DeadLetters(command) => letters(command, &started).await,
             Command::Audit(Audit::Verify) => verify(&started).await,
             Command::Keys(command) => data_keys(&command, &started).await,
+            Command::Messages(Messages::Republish { since }) => republish(since, &started).await,
             Command::Serve | Command::Migrate => {
-                suite.start_relays();
+                suite.start_work();
+                suite.wait_for_bus().await;
                 self.serve(&common, &started).await
             }
         };
@@ -205,6 +226,13 @@ async fn verify(started: &Started) -> anyhow::Result<()> {
         println!("{line}");
     }
     anyhow::ensure!(whole, "a chain is broken");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a command for operators")]
+async fn republish(since: OffsetDateTime, started: &Started) -> anyhow::Result<()> {
+    let messages = outbox::republish(&started.pool, since).await?;
+    println!("{messages} messages of {} go again", started.name);
     Ok(())
 }
 

@@ -16,10 +16,10 @@ use tower::ServiceExt as _;
 
 use crate::{client::Local, settings::LimitSettings};
 
-/// Says whether a service can do its work now: database and bus answer.
+/// Says whether a service can do its work now.
 pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// Pause between two looks at database and bus.
+/// Pause between two looks at that.
 const PROBE: Duration = Duration::from_secs(5);
 /// Pings to clients, so that connections of those that vanished do not pile up.
 const KEEPALIVE: Duration = Duration::from_secs(30);

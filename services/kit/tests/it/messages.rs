@@ -8,11 +8,13 @@ use std::sync::{
 use async_trait::async_trait;
 use qihang_kit::{
     bus::{Bus, Local},
+    clock::Clock,
     consume::{ConsumeError, Consumer, Delivery, Subscription, dead_letters, replay},
     ids::Ids,
     outbox::{self, OutboxSignal, Outgoing},
     relay::Relay,
     settings::Common,
+    status::Fault,
     testing::TestDb,
 };
 use qihang_proto::identity::v1::DirectoryStudent;
@@ -29,6 +31,8 @@ pub(crate) struct Notes {
     pub(crate) keys: &'static [&'static str],
     pub(crate) reject: Arc<AtomicBool>,
     pub(crate) stumble: bool,
+    /// Something that it needs is away.
+    pub(crate) away: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -44,6 +48,9 @@ impl Consumer for Notes {
     async fn consume(&self, conn: &mut PgConnection, delivery: &Delivery) -> Result<(), ConsumeError> {
         if self.reject.load(Ordering::SeqCst) {
             return Err(ConsumeError::Reject(anyhow::anyhow!("no")));
+        }
+        if self.away.load(Ordering::SeqCst) {
+            return Err(tonic::Status::from(Fault::unavailable("PEER_UNAVAILABLE", "稍后再试")).into());
         }
         let message: DirectoryStudent = delivery.decode()?;
         // One in five tries fails, without any order in it.
@@ -73,6 +80,7 @@ pub(crate) fn notes(name: &'static str) -> Notes {
         keys: &["ground.*.changed.v1"],
         reject: Arc::default(),
         stumble: false,
+        away: Arc::default(),
     }
 }
 
@@ -241,6 +249,60 @@ async fn a_refused_message_is_kept_for_the_operator_and_blocks_nobody() {
         written(&db.pool, "refusing").await,
         [(Uuid::nil(), 1), (Uuid::nil(), 2)]
     );
+}
+
+#[tokio::test]
+async fn a_message_waits_for_a_part_that_is_away_however_often_it_is_tried() {
+    let db = ground().await;
+    let bus = Local::default();
+    let away = Arc::new(AtomicBool::new(true));
+    bus.add(subscribed(
+        "kit_ground",
+        &db.pool,
+        Notes {
+            away: away.clone(),
+            ..notes("waiting")
+        },
+    ));
+    publish(&db.pool, Uuid::nil(), 0).await;
+    publish(&db.pool, Uuid::nil(), 1).await;
+    let relay = relay(&db, Bus::Local(bus));
+    for _ in 0..30 {
+        relay.run_once().await.unwrap();
+        assert_eq!(waiting(&db.pool).await, 2);
+    }
+    away.store(false, Ordering::SeqCst);
+    while waiting(&db.pool).await > 0 {
+        relay.run_once().await.unwrap();
+    }
+    in_order(&written(&db.pool, "waiting").await, &[Uuid::nil()], 2);
+    assert!(dead_letters(&db.pool).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_published_again_reaches_who_missed_it_and_nobody_twice() {
+    let db = ground().await;
+    let bus = Local::default();
+    bus.add(subscribed("kit_ground", &db.pool, notes("first")));
+    let before = Clock::system().now() - time::Duration::hours(1);
+    for number in 0..3 {
+        publish(&db.pool, Uuid::nil(), number).await;
+    }
+    let relay = relay(&db, Bus::Local(bus.clone()));
+    while waiting(&db.pool).await > 0 {
+        relay.run_once().await.unwrap();
+    }
+    bus.add(subscribed("kit_ground", &db.pool, notes("late")));
+    let after = Clock::system().now() + time::Duration::hours(1);
+    assert_eq!(outbox::republish(&db.pool, after).await.unwrap(), 0);
+    assert_eq!(outbox::republish(&db.pool, before).await.unwrap(), 3);
+    while waiting(&db.pool).await > 0 {
+        relay.run_once().await.unwrap();
+    }
+    for consumer in ["first", "late"] {
+        in_order(&written(&db.pool, consumer).await, &[Uuid::nil()], 3);
+        assert_eq!(written(&db.pool, consumer).await.len(), 3);
+    }
 }
 
 #[tokio::test]

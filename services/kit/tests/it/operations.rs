@@ -69,7 +69,7 @@ async fn what_got_stuck_is_seen_and_replayed_once_its_cause_is_mended() {
 
     publish(&started.pool, Uuid::nil(), 7).await;
     assert_eq!(backlog(&mut client).await.outbox_count, 1, "no relay runs yet");
-    suite.start_relays();
+    suite.start_work();
     let buried = async {
         while backlog(&mut client).await.dead_letter_count == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;

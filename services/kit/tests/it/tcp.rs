@@ -178,6 +178,31 @@ async fn health_follows_readiness() {
 }
 
 #[tokio::test]
+async fn replicas_take_turns_and_one_that_stops_loses_no_call() {
+    let (mut first, second) = (served().await, served().await);
+    let channels = remote(&first.bench, &format!("{}, {}", first.url, second.url));
+    let client = DirectoryServiceClient::new(channels.get("identity"));
+    let had = |served: &Served| served.bench.ground.entered.load(Ordering::SeqCst);
+    for _ in 0..20 {
+        client.clone().find_student(find("x")).await.unwrap();
+    }
+    assert_eq!((had(&first), had(&second)), (10, 10));
+    first.stop.cancel();
+    let calls = (0..400).map(|_| async {
+        client.clone().find_student(find("x")).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    });
+    futures::stream::StreamExt::collect::<Vec<()>>(futures::stream::StreamExt::buffer_unordered(
+        futures::stream::iter(calls),
+        4,
+    ))
+    .await;
+    (&mut first.server).await.unwrap().unwrap();
+    client.clone().find_student(find("x")).await.unwrap();
+    assert_eq!(had(&first) + had(&second), 421, "each call is had once");
+}
+
+#[tokio::test]
 async fn a_restarted_peer_is_found_again() {
     let first = served().await;
     let mut client = DirectoryServiceClient::new(first.channels.get("identity"));

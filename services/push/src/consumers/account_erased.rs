@@ -24,8 +24,6 @@ impl Consumer for AccountErased {
         let message: Message = delivery.decode()?;
         let account = message.account_id.parse();
         let account = account.map_err(|_| ConsumeError::Reject(anyhow::anyhow!("account_id is no id")))?;
-        reads::forget(conn, account)
-            .await
-            .map_err(|error| ConsumeError::Retry(error.into()))
+        Ok(reads::forget(conn, account).await?)
     }
 }
