@@ -86,17 +86,23 @@ const QUERIES: [(Invariant, &str); 13] = [
                       ('origins', 'identity.origin.reopened.v1'), ('suspensions', 'identity.employer.suspended.v1'),
                       ('reviews', 'identity.review.changed.v1'), ('corrections', 'identity.origin.corrected.v1'),
                       ('issue_document', 'contracts.agreement.approved.v1'),
+                      ('push_account_erased', 'identity.account.erased.v1'),
+                      ('documents_account_erased', 'identity.account.erased.v1'),
                       ('agreement_holds', 'contracts.agreement.%.v1')) AS wants (consumer, key)
          JOIN (SELECT id, key FROM identity.outbox UNION ALL SELECT id, key FROM contracts.outbox) o ON o.key LIKE wants.key
          WHERE NOT EXISTS (SELECT 1 FROM (SELECT consumer, message_id FROM identity.inbox
-                                          UNION ALL SELECT consumer, message_id FROM contracts.inbox) i
+                                          UNION ALL SELECT consumer, message_id FROM contracts.inbox
+                                          UNION ALL SELECT consumer, message_id FROM push.inbox
+                                          UNION ALL SELECT consumer, message_id FROM documents.inbox) i
                            WHERE i.consumer = wants.consumer AND i.message_id = o.id)",
     ),
     (
         Invariant::PublishedAndHeard,
         "SELECT 'dead letter of ' || consumer || ': ' || key || ', ' || error
          FROM (SELECT consumer, key, error, replay_time FROM identity.dead_letters
-               UNION ALL SELECT consumer, key, error, replay_time FROM contracts.dead_letters) d
+               UNION ALL SELECT consumer, key, error, replay_time FROM contracts.dead_letters
+               UNION ALL SELECT consumer, key, error, replay_time FROM push.dead_letters
+               UNION ALL SELECT consumer, key, error, replay_time FROM documents.dead_letters) d
          WHERE replay_time IS NULL",
     ),
     (
