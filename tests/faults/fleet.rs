@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -170,6 +171,27 @@ impl Fleet {
 
     pub(crate) fn redis(&self) -> anyhow::Result<&Redis> {
         self.redis.as_ref().context("Redis is down")
+    }
+
+    /// What the processes logged as errors of their own, the last of each.
+    pub(crate) fn troubles(&self) -> String {
+        let mut told = String::new();
+        for entry in fs::read_dir(self.folder.path().join("log"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            let errors: Vec<&str> = text
+                .lines()
+                .filter(|line| line.contains("ERROR qihang"))
+                .collect();
+            let last = errors.len().saturating_sub(6);
+            for line in errors.into_iter().skip(last) {
+                told.push_str(&format!("{}: {line}\n", entry.file_name().display()));
+            }
+        }
+        told
     }
 
     pub(crate) async fn stop(self) {
