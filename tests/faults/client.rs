@@ -238,7 +238,7 @@ impl Client {
         let busy = matches!(status, 503 | 504);
         if status == 500 || (busy && after.is_none()) {
             self.counts.wrong.fetch_add(1, Ordering::Relaxed);
-            tracing_line(&format!("wrong answer {status} of {call}: {document}"));
+            tell(&format!("wrong answer {status} of {call}: {document}"));
         }
         let passing = PASSING.contains(&text(&document, "/code"));
         if busy || passing || matches!(status, 429 | 500 | 502) {
@@ -254,6 +254,6 @@ impl Client {
 }
 
 #[expect(clippy::print_stdout, reason = "whoever runs it must see what was wrong")]
-pub(crate) fn tracing_line(text: &str) {
+pub(crate) fn tell(text: &str) {
     println!("  {text}");
 }

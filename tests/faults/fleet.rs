@@ -45,10 +45,6 @@ pub(crate) struct Links {
     pub(crate) documents: [Link; REPLICAS],
 }
 
-/// Times that killed processes took to be ready again.
-#[derive(Debug, Default)]
-pub(crate) struct Restarts(pub(crate) Vec<Duration>);
-
 impl Fleet {
     pub(crate) async fn start(name: &str) -> anyhow::Result<(Self, Secrets)> {
         let folder = Scratch::new(name)?;
@@ -102,10 +98,9 @@ impl Fleet {
     }
 
     /// Kills processes at the same time; how long each took to be ready again.
-    pub(crate) async fn kill(&self, members: &[&Member]) -> anyhow::Result<Restarts> {
+    pub(crate) async fn kill(&self, members: &[&Member]) -> anyhow::Result<Vec<Duration>> {
         let killed = members.iter().map(|member| member.replace(Signal::Kill, RESTART));
-        let times = futures::future::try_join_all(killed).await?;
-        Ok(Restarts(times))
+        futures::future::try_join_all(killed).await
     }
 
     /// A connection past the links, as the owner of everything.

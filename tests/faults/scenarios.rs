@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     audit::{Invariant, audit, told},
-    client::tracing_line,
+    client::tell,
     link::Mode,
     rabbit::{Hand, Message, backwards},
     stage::Stage,
@@ -39,21 +39,12 @@ impl Stage {
         let ledger = self.world.ledger.clone();
         self.fleet.kill_rabbit().await;
         let before = ledger.len();
-        let ready = async {
-            load.run().await?;
-            for member in self.fleet.processes.members() {
-                member.until_ready(Duration::from_secs(2)).await?;
-            }
-            anyhow::Ok(())
-        };
-        // What only a message brings, the document, comes when RabbitMQ is back.
-        let sealing = async {
-            ready.await?;
-            ensure!(ledger.len() > before, "requests stop without RabbitMQ");
-            anyhow::Ok(())
-        };
-        sealing.await?;
+        load.run().await?;
         let without = ledger.len() - before;
+        ensure!(without > 0, "requests stop without RabbitMQ");
+        for member in self.fleet.processes.members() {
+            member.until_ready(Duration::from_secs(3)).await?;
+        }
         self.fleet.start_rabbit().await?;
         self.ready.extend(load.sealed().await?);
         let what = format!("RabbitMQ killed, {without} operations without it");
@@ -289,7 +280,7 @@ impl Stage {
             text = member.command(&arguments).await?;
         }
         let count = text.lines().find_map(|line| line.split(' ').next()?.parse().ok());
-        tracing_line(text.trim());
+        tell(text.trim());
         count.ok_or_else(|| anyhow::anyhow!("nothing was said of how much goes again: {text}"))
     }
 }
