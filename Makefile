@@ -46,7 +46,7 @@ faults: ## Kills and starves everything while students sign, N= kills by the dic
 	$(INSTALL) postgres redis rabbitmq
 	$(CLIPPY) cargo build --workspace --all-targets
 	$(CLIPPY) QIHANG_TEST_FAULTS_N=$(N) QIHANG_TEST_FAULTS_SEED=$(SEED) $(WITH_TOOLS) \
-		cargo test -p qihang-tests --test faults -- --nocapture
+		cargo test --workspace --test faults -- --nocapture
 
 servers: ## Keeps private servers open and prints the environment that tests want
 	$(INSTALL) postgres redis rabbitmq

@@ -163,10 +163,7 @@ impl Client {
         loop {
             match self.once(&method, path, body.as_ref(), &key).await {
                 Try::Done(value) => {
-                    if let Some(since) = failing {
-                        let took = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-                        self.counts.longest_ms.fetch_max(took, Ordering::Relaxed);
-                    }
+                    self.over(failing);
                     return Ok(value);
                 }
                 Try::Refused(refusal) => return Err(refusal.into()),
@@ -174,7 +171,9 @@ impl Client {
                     anyhow::bail!("{method} {path} came to nothing in {PATIENCE:?}: {last}")
                 }
                 Try::Again(pause, last) => {
-                    if !PASSING.iter().any(|code| last.contains(code)) {
+                    if PASSING.iter().any(|code| last.contains(code)) {
+                        self.over(failing.take());
+                    } else {
                         failing.get_or_insert_with(Instant::now);
                         self.counts.retries.fetch_add(1, Ordering::Relaxed);
                     }
@@ -182,6 +181,13 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Notes how long an operation had been failing that is answered again.
+    fn over(&self, failing: Option<Instant>) {
+        let took = failing.map_or(Duration::ZERO, |since| since.elapsed());
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.counts.longest_ms.fetch_max(took, Ordering::Relaxed);
     }
 
     async fn send(
@@ -232,7 +238,7 @@ impl Client {
         let busy = matches!(status, 503 | 504);
         if status == 500 || (busy && after.is_none()) {
             self.counts.wrong.fetch_add(1, Ordering::Relaxed);
-            tracing_line(&format!("wrong answer {status} of {call}: {document}"));
+            tell(&format!("wrong answer {status} of {call}: {document}"));
         }
         let passing = PASSING.contains(&text(&document, "/code"));
         if busy || passing || matches!(status, 429 | 500 | 502) {
@@ -248,6 +254,6 @@ impl Client {
 }
 
 #[expect(clippy::print_stdout, reason = "whoever runs it must see what was wrong")]
-pub(crate) fn tracing_line(text: &str) {
+pub(crate) fn tell(text: &str) {
     println!("  {text}");
 }

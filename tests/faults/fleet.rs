@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -43,10 +44,6 @@ pub(crate) struct Links {
     pub(crate) rabbit: Link,
     pub(crate) documents: [Link; REPLICAS],
 }
-
-/// Times that killed processes took to be ready again.
-#[derive(Debug, Default)]
-pub(crate) struct Restarts(pub(crate) Vec<Duration>);
 
 impl Fleet {
     pub(crate) async fn start(name: &str) -> anyhow::Result<(Self, Secrets)> {
@@ -101,10 +98,9 @@ impl Fleet {
     }
 
     /// Kills processes at the same time; how long each took to be ready again.
-    pub(crate) async fn kill(&self, members: &[&Member]) -> anyhow::Result<Restarts> {
+    pub(crate) async fn kill(&self, members: &[&Member]) -> anyhow::Result<Vec<Duration>> {
         let killed = members.iter().map(|member| member.replace(Signal::Kill, RESTART));
-        let times = futures::future::try_join_all(killed).await?;
-        Ok(Restarts(times))
+        futures::future::try_join_all(killed).await
     }
 
     /// A connection past the links, as the owner of everything.
@@ -170,6 +166,27 @@ impl Fleet {
 
     pub(crate) fn redis(&self) -> anyhow::Result<&Redis> {
         self.redis.as_ref().context("Redis is down")
+    }
+
+    /// What the processes logged as errors of their own, the last of each.
+    pub(crate) fn troubles(&self) -> String {
+        let mut told = String::new();
+        for entry in fs::read_dir(self.folder.path().join("log"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            let errors: Vec<&str> = text
+                .lines()
+                .filter(|line| line.contains("ERROR qihang"))
+                .collect();
+            let last = errors.len().saturating_sub(6);
+            for line in errors.into_iter().skip(last) {
+                told.push_str(&format!("{}: {line}\n", entry.file_name().display()));
+            }
+        }
+        told
     }
 
     pub(crate) async fn stop(self) {

@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::{
-    fleet::{Fleet, Restarts},
-    ledger::Ledger,
-};
+use crate::{fleet::Fleet, ledger::Ledger};
 
 /// Whom a kill may meet; placeholders hold nothing that could be lost.
 const TARGETS: [&str; 5] = ["identity", "documents", "contracts", "push", "gateway"];
@@ -102,10 +99,9 @@ pub(crate) async fn kill(fleet: &Fleet, ledger: &Ledger, kills: usize, seed: u64
         } else {
             members.get(..1).unwrap_or_default()
         };
-        let Restarts(times) = fleet.kill(members).await?;
+        report.restarts.extend(fleet.kill(members).await?);
         report.kills += 1;
         report.at_points += usize::from(reached);
-        report.restarts.extend(times);
     }
     Ok(report)
 }

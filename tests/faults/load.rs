@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use futures::future::try_join_all;
 
 use crate::{
@@ -12,6 +12,8 @@ use crate::{
 
 /// Students of either kind.
 const STUDENTS: usize = 3;
+/// Loads that are prepared at the start.
+const LOADS: usize = 3;
 /// Pause between two operations of a student, so that the load outlasts the fault.
 const PAUSE: Duration = Duration::from_millis(600);
 /// Pause between two looks of one who only looks.
@@ -31,12 +33,16 @@ pub(crate) struct Load {
 }
 
 impl Stage {
-    /// Prepares the students of one load. Those who begin in it accept in a later one.
+    /// Has students begin who accept in later loads, so that no load waits for somebody to read.
+    pub(crate) async fn prepare(&mut self) -> anyhow::Result<()> {
+        let walkers = self.students(STUDENTS * LOADS).await?;
+        self.ready.extend(begin(walkers).await?);
+        Ok(())
+    }
+
+    /// The students of one load. Those who begin in it accept in a later one.
     pub(crate) async fn load(&mut self) -> anyhow::Result<Load> {
-        while self.ready.len() < STUDENTS {
-            let walkers = self.students(STUDENTS).await?;
-            self.ready.extend(begin(walkers).await?);
-        }
+        ensure!(self.ready.len() >= STUDENTS, "nobody is ready");
         Ok(Load {
             accepting: self.ready.drain(..STUDENTS).collect(),
             beginning: self.students(STUDENTS).await?,
@@ -92,20 +98,10 @@ impl Load {
         Ok(self.begun.into_inner())
     }
 
-    /// One try of a download: the status and how long it took.
-    pub(crate) async fn download(&self) -> (u16, Duration) {
-        match self.accepting.first() {
-            Some(one) => one.walker.try_download(&one.read.id).await,
-            None => (0, Duration::ZERO),
-        }
-    }
-
-    /// One look at the own record: the status and how long it took.
-    pub(crate) async fn try_look(&self) -> (u16, Duration) {
-        match self.accepting.first() {
-            Some(one) => one.walker.try_look().await,
-            None => (0, Duration::ZERO),
-        }
+    /// Somebody who accepts, and their agreement.
+    pub(crate) fn someone(&self) -> anyhow::Result<(Walker, String)> {
+        let one = self.accepting.first().context("nobody accepts")?;
+        Ok((one.walker.clone(), one.read.id.clone()))
     }
 }
 
@@ -118,8 +114,8 @@ impl Ready {
     }
 }
 
-/// Those who begin, before any fault.
-pub(crate) async fn begin(walkers: Vec<Walker>) -> anyhow::Result<Vec<Ready>> {
+/// Those who begin before any fault.
+async fn begin(walkers: Vec<Walker>) -> anyhow::Result<Vec<Ready>> {
     let reads = try_join_all(walkers.iter().map(start)).await?;
     let ready = walkers.into_iter().zip(reads);
     Ok(ready.map(|(walker, read)| Ready { walker, read }).collect())

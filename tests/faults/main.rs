@@ -37,6 +37,16 @@ async fn nothing_is_lost_and_nothing_is_there_twice_whatever_fails() {
 
 async fn run(kills: usize, seed: u64) -> anyhow::Result<()> {
     let mut stage = Stage::open().await?;
+    let outcome = play(&mut stage, kills, seed).await;
+    if outcome.is_err() {
+        println!("{}", stage.fleet.troubles());
+    }
+    stage.fleet.stop().await;
+    outcome
+}
+
+async fn play(stage: &mut Stage, kills: usize, seed: u64) -> anyhow::Result<()> {
+    stage.prepare().await?;
     stage.kills(kills, seed).await?;
     stage.rabbit_killed().await?;
     stage.queue_deleted().await?;
@@ -50,7 +60,7 @@ async fn run(kills: usize, seed: u64) -> anyhow::Result<()> {
     stage.rolling_restart().await?;
     let planted = plants::are_found(&mut stage.fleet.database().await?, &stage.world.ledger.all()).await?;
     println!("the audit names each of {planted} planted faults");
-    stage.close().await
+    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "what a run is asked for from outside")]

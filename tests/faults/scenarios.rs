@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     audit::{Invariant, audit, told},
-    client::tracing_line,
+    client::tell,
     link::Mode,
     rabbit::{Hand, Message, backwards},
     stage::Stage,
@@ -23,7 +23,7 @@ const READY: Duration = Duration::from_secs(30);
 /// Longest that the gateway lets a call take, and a little.
 const DEADLINE: Duration = Duration::from_secs(18);
 /// Longer than six tries of a consumer took, after which a message once was a dead letter.
-const LONG: Duration = Duration::from_secs(15);
+const LONG: Duration = Duration::from_secs(13);
 /// The queue of contracts' consumer that has documents sealed.
 const SEALING: &str = "qihang.contracts.issue_document";
 /// The queue of contracts' consumer that keeps the reviews.
@@ -39,21 +39,12 @@ impl Stage {
         let ledger = self.world.ledger.clone();
         self.fleet.kill_rabbit().await;
         let before = ledger.len();
-        let ready = async {
-            load.run().await?;
-            for member in self.fleet.processes.members() {
-                member.until_ready(Duration::from_secs(2)).await?;
-            }
-            anyhow::Ok(())
-        };
-        // What only a message brings, the document, comes when RabbitMQ is back.
-        let sealing = async {
-            ready.await?;
-            ensure!(ledger.len() > before, "requests stop without RabbitMQ");
-            anyhow::Ok(())
-        };
-        sealing.await?;
+        load.run().await?;
         let without = ledger.len() - before;
+        ensure!(without > 0, "requests stop without RabbitMQ");
+        for member in self.fleet.processes.members() {
+            member.until_ready(Duration::from_secs(3)).await?;
+        }
         self.fleet.start_rabbit().await?;
         self.ready.extend(load.sealed().await?);
         let what = format!("RabbitMQ killed, {without} operations without it");
@@ -220,6 +211,7 @@ impl Stage {
         self.fleet.links.rabbit.set(slow);
         self.documents(slow);
         load.run().await?;
+        let (someone, agreement) = load.someone()?;
         self.ready.extend(load.sealed().await?);
         self.fleet.links.postgres.set(Mode::Open);
         self.fleet.links.redis.set(Mode::Open);
@@ -227,13 +219,13 @@ impl Stage {
         self.documents(Mode::HalfOpen);
         self.fleet.links.rabbit.set(Mode::HalfOpen);
         load.run().await?;
-        let (status, slowest) = load.download().await;
+        let (status, slowest) = someone.try_download(&agreement).await;
         ensure!(
-            matches!(status, 409 | 503 | 504),
+            matches!(status, 503 | 504),
             "a download from nobody answers {status}"
         );
         self.fleet.links.postgres.set(Mode::HalfOpen);
-        let (status, took) = load.try_look().await;
+        let (status, took) = someone.try_look().await;
         let slowest = slowest.max(took);
         self.fleet.links.postgres.set(Mode::Open);
         ensure!(
@@ -288,7 +280,7 @@ impl Stage {
             text = member.command(&arguments).await?;
         }
         let count = text.lines().find_map(|line| line.split(' ').next()?.parse().ok());
-        tracing_line(text.trim());
+        tell(text.trim());
         count.ok_or_else(|| anyhow::anyhow!("nothing was said of how much goes again: {text}"))
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, future::try_join_all};
 use qihang_standalone::demo::walk::offices;
 use qihang_tests::plan;
 
@@ -27,8 +27,10 @@ use crate::{
 const ROSTER: u32 = 5_000;
 /// Employers that sign with them.
 const EMPLOYERS: u32 = 3;
-/// Students who walk at the same time.
-const CROWD: usize = 16;
+/// Students who walk at the same time while processes are killed.
+const LANES: u32 = 12;
+/// Time between the starts of two of them.
+const APART: Duration = Duration::from_millis(1_700);
 /// Longest that everything may take to come to rest.
 const REST: Duration = Duration::from_secs(90);
 /// Pause between two looks whether it has.
@@ -66,11 +68,6 @@ impl Stage {
         })
     }
 
-    pub(crate) async fn close(self) -> anyhow::Result<()> {
-        self.fleet.stop().await;
-        Ok(())
-    }
-
     /// So many students more, registered and signed in.
     pub(crate) async fn students(&self, count: usize) -> anyhow::Result<Vec<Walker>> {
         let from = self.next.fetch_add(u32::try_from(count)?, Ordering::Relaxed);
@@ -88,13 +85,18 @@ impl Stage {
             over.store(true, Ordering::Relaxed);
             report
         };
-        let walking = async {
+        // One after another, so that at each moment somebody is at each step.
+        let over = &over;
+        let walking = (0..LANES).map(|lane| async move {
+            tokio::time::sleep(APART * lane).await;
             while !over.load(Ordering::Relaxed) {
-                crowd(&self.students(CROWD).await?).await?;
+                for walker in self.students(1).await? {
+                    walker.walk().await?;
+                }
             }
             anyhow::Ok(())
-        };
-        let (report, ()) = tokio::try_join!(killing, walking)?;
+        });
+        let (report, _) = tokio::try_join!(killing, try_join_all(walking))?;
         let slowest = report.restarts.iter().max().copied().unwrap_or_default();
         let total: Duration = report.restarts.iter().sum();
         let mean = total / u32::try_from(report.restarts.len().max(1))?;
@@ -129,14 +131,4 @@ impl Stage {
         anyhow::ensure!(wrong == 0, "{what}: {wrong} answers were wrong, see above");
         Ok(())
     }
-}
-
-/// Walks all of them, so many at once.
-pub(crate) async fn crowd(walkers: &[Walker]) -> anyhow::Result<()> {
-    let walks = walkers.iter().map(Walker::walk);
-    let walked: Vec<_> = futures::stream::iter(walks)
-        .buffer_unordered(CROWD)
-        .collect()
-        .await;
-    walked.into_iter().collect()
 }

@@ -1,6 +1,9 @@
 //! The main job for many students at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use qihang_standalone::demo::{
@@ -11,6 +14,7 @@ use qihang_standalone::demo::{
 };
 use qihang_tests::SCHOOL;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::{
@@ -20,6 +24,8 @@ use crate::{
 
 /// Number of the run, which says who the people are.
 pub(crate) const RUN: u32 = 51;
+/// Age of a proof that is renewed; offers want one of ten minutes at most.
+const PROOF: Duration = Duration::from_secs(300);
 /// Tries of a decision when somebody was faster.
 const TRIES: u32 = 8;
 
@@ -28,19 +34,46 @@ const TRIES: u32 = 8;
 pub(crate) struct World {
     pub(crate) nobody: Client,
     pub(crate) school: Client,
-    pub(crate) employers: Vec<Client>,
+    employers: Arc<Vec<Mutex<Employer>>>,
     pub(crate) ledger: Arc<Ledger>,
+}
+
+/// An employer, who has to prove who they are now and then.
+struct Employer {
+    client: Client,
+    proven: Instant,
+}
+
+impl Employer {
+    async fn proven(&mut self) -> anyhow::Result<Client> {
+        if self.proven.elapsed() > PROOF {
+            let reply = self
+                .client
+                .post("/v1/account:stepUp", json!({ "password": PASSWORD }))
+                .await?;
+            self.client = self.client.with_token(Some(text(&reply, "/tokens/accessToken")));
+            self.proven = Instant::now();
+        }
+        Ok(self.client.clone())
+    }
 }
 
 impl World {
     pub(crate) fn new(nobody: Client, offices: &Offices, ledger: Arc<Ledger>) -> Self {
         Self {
             school: nobody.with_token(offices.school.token()),
-            employers: offices
-                .employers
-                .iter()
-                .map(|employer| nobody.with_token(employer.token()))
-                .collect(),
+            employers: Arc::new(
+                offices
+                    .employers
+                    .iter()
+                    .map(|employer| {
+                        Mutex::new(Employer {
+                            client: nobody.with_token(employer.token()),
+                            proven: Instant::now(),
+                        })
+                    })
+                    .collect(),
+            ),
             nobody,
             ledger,
         }
@@ -72,9 +105,10 @@ impl World {
             .employers
             .get(index as usize % self.employers.len().max(1))
             .context("there is no employer")?;
+        let employer = employer.lock().await.proven().await?;
         Ok(Walker {
             student: nobody.with_token(Some(text(&reply, "/tokens/accessToken"))),
-            employer: employer.clone(),
+            employer,
             world: self.clone(),
             person,
         })

@@ -224,7 +224,9 @@ pub(crate) fn passes(error: &sqlx::Error) -> bool {
         sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::Io(_)
-        | sqlx::Error::WorkerCrashed => true,
+        | sqlx::Error::WorkerCrashed
+        // A server that goes down while a connection greets it gives an answer that is none.
+        | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
             matches!(
                 code.as_ref(),
@@ -283,7 +285,7 @@ mod tests {
 
     #[test]
     fn an_internal_error_shows_nothing_of_its_cause() {
-        let status = Status::from(Fault::database(sqlx::Error::Protocol("SELECT secret".into())));
+        let status = Status::from(Fault::database(sqlx::Error::ColumnNotFound("secret".into())));
         assert_eq!(status.code(), Code::Internal);
         assert!(!status.message().contains("secret"));
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash as _, Hasher as _},
+    ops::ControlFlow,
     sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -184,6 +185,9 @@ impl Amqp {
                 None => break Err(anyhow::anyhow!("the queue was closed")),
             }
         };
+        if result.is_err() {
+            lanes.abandoned.cancel();
+        }
         lanes.finish().await;
         drop(connection.close(200, "done".into()).await);
         result
@@ -208,24 +212,34 @@ async fn confirmed(channel: &Channel, service: &str, delivery: &Delivery) -> lap
 struct Lanes {
     senders: Vec<mpsc::Sender<lapin::message::Delivery>>,
     workers: JoinSet<()>,
+    /// Cancelled when nothing can be acknowledged any more, or the service stops: nobody waits then.
+    abandoned: CancellationToken,
 }
 
 impl Lanes {
     fn new(subscription: &Subscription, stop: &CancellationToken) -> Self {
         let mut senders = Vec::new();
         let mut workers = JoinSet::new();
+        let abandoned = stop.child_token();
         for _ in 0..LANES {
             let (sender, mut receiver) = mpsc::channel::<lapin::message::Delivery>(usize::from(PREFETCH));
             let subscription = subscription.clone();
-            let stop = stop.clone();
+            let abandoned = abandoned.clone();
             workers.spawn(async move {
                 while let Some(message) = receiver.recv().await {
-                    work(&subscription, message, &stop).await;
+                    // The lane ends with a message that was not done: those behind it may not overtake it.
+                    if work(&subscription, message, &abandoned).await.is_break() {
+                        return;
+                    }
                 }
             });
             senders.push(sender);
         }
-        Self { senders, workers }
+        Self {
+            senders,
+            workers,
+            abandoned,
+        }
     }
 
     async fn give(&mut self, message: lapin::message::Delivery) {
@@ -235,7 +249,7 @@ impl Lanes {
             .hash(&mut hasher);
         let lane = usize::try_from(hasher.finish() % (LANES as u64)).unwrap_or_default();
         if let Some(sender) = self.senders.get(lane) {
-            // A closed lane means shutdown; the message was not acknowledged and comes back.
+            // A closed lane was abandoned; the message was not acknowledged and comes back.
             drop(sender.send(message).await);
         }
     }
@@ -247,7 +261,12 @@ impl Lanes {
 }
 
 /// Acts on one message, again and again in place so that its lane keeps the order, and acknowledges it after the commit.
-async fn work(subscription: &Subscription, message: lapin::message::Delivery, stop: &CancellationToken) {
+/// Breaks when it was left undone.
+async fn work(
+    subscription: &Subscription,
+    message: lapin::message::Delivery,
+    abandoned: &CancellationToken,
+) -> ControlFlow<()> {
     let Some(delivery) = parse(&message) else {
         tracing::error!(
             queue = subscription.queue(),
@@ -262,7 +281,7 @@ async fn work(subscription: &Subscription, message: lapin::message::Delivery, st
                 })
                 .await,
         );
-        return;
+        return ControlFlow::Continue(());
     };
     let mut attempts = 0;
     for tries in 1u32.. {
@@ -281,14 +300,15 @@ async fn work(subscription: &Subscription, message: lapin::message::Delivery, st
             );
         }
         tokio::select! {
-            // Not acknowledged: the broker brings it again after the restart.
-            () = stop.cancelled() => return,
+            // Not acknowledged: the broker brings it again.
+            () = abandoned.cancelled() => return ControlFlow::Break(()),
             () = tokio::time::sleep(pause(tries)) => {}
         }
     }
     if let Err(error) = message.acker.ack(BasicAckOptions::default()).await {
         tracing::debug!(error = %error, "acknowledgement was lost; the inbox takes care of the redelivery");
     }
+    ControlFlow::Continue(())
 }
 
 /// CloudEvents 1.0 in AMQP binary mode, with the trace context and the aggregate beside them.

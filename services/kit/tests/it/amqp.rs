@@ -1,7 +1,10 @@
 //! The same through RabbitMQ.
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -177,10 +180,49 @@ async fn without_a_broker_messages_wait_in_the_outbox() {
     publish(&db.pool, Uuid::nil(), 1).await;
     let relay = relay(&db, Bus::open("amqp://127.0.0.1:1/%2f").unwrap());
     assert_eq!(relay.run_once().await.unwrap(), 0);
-    let waiting: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM outbox WHERE publish_time IS NULL AND attempts = 1")
-            .fetch_one(&db.pool)
-            .await
-            .unwrap();
+    let waiting: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM outbox WHERE publish_time IS NULL AND attempts = 0 AND due_time > create_time",
+    )
+    .fetch_one(&db.pool)
+    .await
+    .unwrap();
     assert_eq!(waiting, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_while_a_message_waits_lets_none_overtake_it() {
+    let db = ground().await;
+    let bus = Bus::open(&setting("QIHANG_TEST_AMQP_URL")).unwrap();
+    let (service, stop) = (name(), CancellationToken::new());
+    let key = key(service);
+    let away = Arc::new(AtomicBool::new(true));
+    let waiting = || {
+        let consumer = Notes {
+            away: away.clone(),
+            ..notes_of(key, "waiting")
+        };
+        subscribed(service, &db.pool, consumer)
+    };
+    let queue = waiting().queue();
+    let reader = bus.subscribe(waiting(), &stop).unwrap();
+    // With it the queue stands, before the first message.
+    assert!(bus.healthy().await);
+    for number in 0..6 {
+        publish_as(key, &db.pool, Uuid::nil(), number).await;
+    }
+    let relay = relay(&db, bus.clone());
+    until(async || relay.run_once().await.unwrap() == 0).await;
+    // The first one is in a pause of most of a second by now.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    away.store(false, Ordering::SeqCst);
+    stop.cancel();
+    reader.await.unwrap();
+    let stop = CancellationToken::new();
+    let reader = bus.subscribe(waiting(), &stop).unwrap();
+    until(async || noted(&db.pool, "waiting").await == 6).await;
+    in_order(&written(&db.pool, "waiting").await, &[Uuid::nil()], 6);
+    assert!(dead_letters(&db.pool).await.unwrap().is_empty());
+    stop.cancel();
+    reader.await.unwrap();
+    delete(&[queue]).await;
 }
