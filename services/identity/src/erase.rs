@@ -63,8 +63,10 @@ pub(crate) async fn withdraw(app: &App, account_id: Uuid, caller: &Caller) -> Re
     let row = erasures::newest(&mut transaction, account_id).await?;
     let due = waiting(row.as_ref());
     let decision = decided(&mut transaction, account_id, due, Command::Withdraw).await?;
-    if let Some(row) = row {
-        erasures::end(&mut transaction, row.id, decision.state.as_str()).await?;
+    let id = row.map(|row| row.id).unwrap_or_default();
+    if !erasures::end(&mut transaction, id, decision.state.as_str()).await? {
+        // Its day was quicker.
+        return Err(Refusal::NotWaiting.into());
     }
     let event = Event::of("account.withdrawErasure", account_id);
     audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;

@@ -61,11 +61,11 @@ pub(crate) async fn insert(
     .map(|done| done.rows_affected() == 1)
 }
 
-/// Ends a wish that waits.
+/// Ends a wish that waits; false when it does not any more.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn end(conn: &mut PgConnection, id: Uuid, state: &str) -> sqlx::Result<()> {
+pub(crate) async fn end(conn: &mut PgConnection, id: Uuid, state: &str) -> sqlx::Result<bool> {
     sqlx::query!(
         r#"
         UPDATE identity.erasures
@@ -77,7 +77,7 @@ pub(crate) async fn end(conn: &mut PgConnection, id: Uuid, state: &str) -> sqlx:
     )
     .execute(conn)
     .await
-    .map(drop)
+    .map(|done| done.rows_affected() == 1)
 }
 
 /// One wish whose day has come, held until the transaction ends: its id and the account.

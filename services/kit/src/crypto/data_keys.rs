@@ -92,6 +92,14 @@ pub(super) async fn complete(pool: &PgPool, id: &str) -> sqlx::Result<()> {
         .map(drop)
 }
 
+/// Notes that not everything is sealed with the newest key after all.
+pub(super) async fn reopen(pool: &PgPool) -> sqlx::Result<()> {
+    sqlx::query("UPDATE data_keys SET complete_time = NULL WHERE complete_time IS NOT NULL")
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
 /// Reads the keys into the sealer.
 ///
 /// # Errors

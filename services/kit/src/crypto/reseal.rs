@@ -97,7 +97,11 @@ impl Sealed {
         let complete = keys.get(active).is_some_and(|key| key.complete_time.is_some());
         anyhow::ensure!(complete, "the active key has not sealed everything yet");
         let count = self.count(pool, id).await?;
-        anyhow::ensure!(count == 0, "{count} values are sealed with the data key {id}");
+        if count > 0 {
+            // Written back by what had read them before: another sweep finds them.
+            data_keys::reopen(pool).await?;
+            anyhow::bail!("{count} values are sealed with the data key {id}; they are sealed anew now");
+        }
         Ok(data_keys::delete(pool, id).await?)
     }
 
@@ -154,6 +158,8 @@ impl Sealed {
 /// How far a sweep over the columns is.
 #[derive(Default)]
 struct Position {
+    /// The key that it seals with: another one begins anew.
+    key: String,
     column: usize,
     after: Option<String>,
     /// Something stale was seen, so that another sweep must see nothing.
@@ -217,6 +223,12 @@ impl Task for Reseal {
         };
         data_keys::refresh(&self.sealed.sealer, &self.pool).await?;
         let mut position = self.position.lock().await;
+        if position.key != id {
+            *position = Position {
+                key: id.clone(),
+                ..Position::default()
+            };
+        }
         let Some(column) = self.sealed.columns.get(position.column) else {
             let met = std::mem::take(&mut *position).met;
             if !met {

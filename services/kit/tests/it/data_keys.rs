@@ -211,3 +211,29 @@ async fn a_value_that_does_not_open_keeps_its_key() {
     assert_eq!(read(&db.pool, &sealer, whole).await, "whole");
     assert!(sealed.drop_key(&db.pool, &old).await.is_err());
 }
+
+#[tokio::test]
+async fn a_key_that_comes_during_a_sweep_begins_another() {
+    let db = database().await;
+    let sealer = Sealer::load(&settings("", &[("a", 1)]), &db.pool).await.unwrap();
+    for number in 0..3 {
+        note(&db.pool, &sealer, &number.to_string()).await;
+    }
+    let sealed = Sealed {
+        sealer: sealer.clone(),
+        columns: &[NOTES],
+    };
+    let task = Reseal::new(sealed.clone(), db.pool.clone()).at_once();
+    data_keys::rotate(&sealer, &db.pool, Duration::ZERO)
+        .await
+        .unwrap();
+    // The column once, and its end: the first sweep is one step from saying that it is through.
+    for _ in 0..4 {
+        task.run_once().await.unwrap();
+    }
+    let last = data_keys::rotate(&sealer, &db.pool, Duration::ZERO)
+        .await
+        .unwrap();
+    while task.run_once().await.unwrap() {}
+    assert_eq!(sealed.count(&db.pool, &last).await.unwrap(), 3);
+}
