@@ -13,17 +13,17 @@ WITH_TOOLS := deploy/tools/with-tools
 # Our crates are compiled by clippy's driver in lint and in test alike: clippy then costs no build of its own.
 CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 
-.PHONY: help run run-distributed demo test faults servers bench fuzz lint fmt sqlx secrets
+.PHONY: help run run-distributed demo web api test test-browser faults servers bench fuzz lint fmt sqlx secrets
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
-run: ## Installs what is missing and runs the suite in one process with demonstration data
+run: web ## Installs what is missing and runs the suite in one process with demonstration data
 	$(INSTALL) postgres
 	cargo build -p qihang-standalone --bin qihang
 	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/qihang run --demo
 
-run-distributed: ## Runs each service as a process on private PostgreSQL, Redis and RabbitMQ
+run-distributed: web ## Runs each service as a process on private PostgreSQL, Redis and RabbitMQ
 	$(INSTALL) postgres redis rabbitmq
 	cargo build --workspace --bins
 	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/qihang distributed --demo
@@ -33,10 +33,23 @@ demo: ## Walks the main job over HTTP, roster of 5,000 to sealed agreement, and 
 	cargo build -p qihang-standalone --bin qihang
 	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/qihang demo
 
-test: ## Every test, on private real servers that are stopped afterwards
-	$(INSTALL) postgres redis rabbitmq verifiers
+web: ## Builds the portal and the phone pages that the gateway serves (needs Node.js)
+	deploy/tools/web build
+
+api: ## Writes the contract that the web's client is made from, after a change of proto
+	cargo run -p qihang-gateway -- openapi > gateway/web/packages/api/openapi.json
+
+test: web ## Every test, on private real servers that are stopped afterwards, pages in a real browser included
+	$(INSTALL) postgres redis rabbitmq verifiers browser
 	$(CLIPPY) cargo build --workspace --all-targets
 	$(CLIPPY) $(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers deploy/tools/test
+	deploy/tools/web test
+	$(WITH_TOOLS) deploy/tools/web browser
+
+test-browser: web ## Walks the pages in a real browser against the whole suite, with pictures in gateway/web/dist/pictures
+	$(INSTALL) postgres browser
+	$(CLIPPY) cargo build --workspace --all-targets
+	$(WITH_TOOLS) deploy/tools/web browser
 
 # Kills, and the dice: a run that printed its seed can be had again.
 N ?= 30
@@ -79,6 +92,7 @@ lint: ## Format, compiler and clippy without a warning, duplicates, licences
 	cargo fmt --all --check
 	$(CLIPPY) cargo build --workspace --all-targets
 	deploy/tools/lint
+	deploy/tools/web lint
 
 fmt: ## Formats
 	cargo fmt --all

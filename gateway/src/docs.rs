@@ -1,5 +1,5 @@
-//! The reference for programmers: `/openapi.json`, a page that shows it, and the front page. Nothing is loaded from
-//! elsewhere and no script stands in a page, so that the content security policy can be strict.
+//! The reference for programmers: `/openapi.json` and a page that shows it. Nothing is loaded from elsewhere and no
+//! script stands in a page, so that the content security policy can be strict.
 
 use axum::{
     Router,
@@ -18,7 +18,6 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 /// The routes.
 pub fn router() -> Router<Gateway> {
     Router::new()
-        .route("/", get(|| async { page(include_str!("../assets/index.html")) }))
         .route(
             "/docs",
             get(|| async { page(include_str!("../assets/docs.html")) }),

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     download, events, exchange::Exchange, gateway::Gateway, limits, problem::Problem, reply,
-    transcode::Found, upload, visit::Visit,
+    transcode::Found, upload, visit::Visit, web,
 };
 
 /// Ids of a request, made once at its arrival.
@@ -64,7 +64,7 @@ async fn call(gateway: &Gateway, request: Request, arrival: &Arrival) -> Result<
     let (parts, body) = request.into_parts();
     let (route, segments) = match gateway.table.find(parts.method.as_str(), parts.uri.path()) {
         Found::Route(route, segments) => (route, segments),
-        Found::Nothing => return Err(Problem::not_found()),
+        Found::Nothing => return web::answer(&parts).ok_or_else(Problem::not_found),
         Found::OtherMethods(methods) if parts.method == Method::OPTIONS => return Ok(options(&methods)),
         Found::OtherMethods(methods) => return Err(Problem::method_not_allowed(&methods)),
     };

@@ -28,6 +28,7 @@ pub mod trace;
 pub mod transcode;
 pub mod upload;
 pub mod visit;
+pub mod web;
 
 pub use gateway::Gateway;
 pub use server::{router, serve};
