@@ -1,5 +1,3 @@
-import { addArea, area } from '@qihang/ui'
+import { studentRoutes } from '@qihang/student'
 
-addArea('student', { 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
-
-export const routes = area('student', undefined, [])
+export const routes = studentRoutes('portal')
