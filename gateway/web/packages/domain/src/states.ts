@@ -19,6 +19,8 @@ const TONES: Record<string, Record<string, Tone>> = {
     TERMINATING: 'warn',
     TERMINATED: 'quiet',
   },
+  slot: { FREE: 'warn', RESERVED: 'info', HELD: 'good', RELEASING: 'warn' },
+  correction: { SUBMITTED: 'info', DEPARTMENT_PASSED: 'info', FIRST_APPROVED: 'info', APPROVED: 'good', REJECTED: 'bad', WITHDRAWN: 'quiet' },
 }
 
 /** Adds the tones of one kind; each area brings its own kinds. */
