@@ -98,6 +98,12 @@ export function names(one: LockedField, field: string): boolean {
   return field === one.name || field === one.words
 }
 
+/** A region with the way down to it, as the record writes it. */
+export function regionPath(entries: readonly { code: string; name: string; parent?: string }[], code: string): string {
+  const entry = entries.find((one) => one.code === code)
+  return entry === undefined ? '' : (entry.parent ? regionPath(entries, entry.parent) : '') + entry.name
+}
+
 export interface Issue {
   field: string
   proposedValue: string
