@@ -4,7 +4,7 @@ import { LOCKED_FIELDS, lockedText, names, OWN, submission, type OwnName } from 
 import zh from './locales/zh-CN.json'
 import en from './locales/en.json'
 import { blocks } from './markdown'
-import { pictureFault } from './portrait'
+import { held, mostZoom, part, pictureFault, zoomed } from './portrait'
 import { STUDENT_ROUTES } from './routes'
 import { windowState } from './windows'
 
@@ -74,6 +74,14 @@ describe('the guide', () => {
 
 describe('a portrait', () => {
   const good = { type: 'image/jpeg', size: 1000, width: 295, height: 413 }
+  it('never leaves a part of its frame empty', () => {
+    const [picture, frame] = [{ width: 1180, height: 1180 }, { width: 236, height: 330.4 }]
+    expect(held({ zoom: 1, x: 50, y: 50 }, picture, frame)).toEqual({ zoom: 1, x: 0, y: 0 })
+    expect(held({ zoom: 1, x: -9999, y: 0 }, picture, frame).x).toBeCloseTo(236 - 330.4)
+    const close = zoomed({ zoom: 1, x: -47.2, y: 0 }, 9, picture, frame)
+    expect(close.zoom).toBe(mostZoom(picture, frame))
+    expect(part(close, picture, frame).width).toBeCloseTo(295)
+  })
   it('is refused for its kind, its bytes, its pixels', () => {
     expect(pictureFault(good)).toBeUndefined()
     expect(pictureFault({ ...good, type: 'image/webp' })).toBe('kind')
