@@ -34,6 +34,11 @@ export const STUDENT_ROUTES: readonly StudentRoute[] = [
   { name: 'student.basic', portal: '/s/profile/basic', h5: '/me/basic', component: () => import('./pages/BasicPage.vue'), title: 'student.profile.basic' },
   { name: 'student.avatar', portal: '/s/profile/avatar', h5: '/me/avatar', component: () => import('./pages/AvatarPage.vue'), title: 'student.profile.avatar' },
   { name: 'student.privacy', portal: '/s/profile/privacy', h5: '/me/privacy', component: () => import('./pages/PrivacyPage.vue'), title: 'student.profile.privacy' },
+  { name: 'student.password', portal: '/s/profile/password', h5: '/me/password', component: () => import('./pages/PasswordPage.vue'), title: 'student.profile.password' },
+  { name: 'student.devices', portal: '/s/profile/devices', h5: '/me/devices', component: () => import('./pages/DevicesPage.vue'), title: 'student.profile.devices' },
+  { name: 'student.data', portal: '/s/profile/data', h5: '/me/data', component: () => import('./pages/DataPage.vue'), title: 'student.profile.data' },
+  { name: 'student.announcements', portal: '/s/announcements', h5: '/announcements', component: () => import('./pages/AnnouncementsPage.vue'), title: 'student.announcements.title' },
+  { name: 'student.announcement', portal: '/s/announcements/:id', h5: '/announcements/:id', component: () => import('./pages/AnnouncementPage.vue'), title: 'student.announcements.title' },
 ]
 
 /** The routes of one app. */
