@@ -13,7 +13,7 @@ WITH_TOOLS := deploy/tools/with-tools
 # Our crates are compiled by clippy's driver in lint and in test alike: clippy then costs no build of its own.
 CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 
-.PHONY: help run run-distributed demo web api test test-browser faults servers bench fuzz lint fmt sqlx secrets
+.PHONY: help run run-distributed demo web api test faults servers bench fuzz lint fmt sqlx secrets
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,17 +39,11 @@ web: ## Builds the portal and the phone pages that the gateway serves (needs Nod
 api: ## Writes the contract that the web's client is made from, after a change of proto
 	cargo run -p qihang-gateway -- openapi > gateway/web/packages/api/openapi.json
 
-test: web ## Every test, on private real servers that are stopped afterwards, pages in a real browser included
-	$(INSTALL) postgres redis rabbitmq verifiers browser
+test: web ## Every test, on private real servers that are stopped afterwards
+	$(INSTALL) postgres redis rabbitmq verifiers
 	$(CLIPPY) cargo build --workspace --all-targets
 	$(CLIPPY) $(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers deploy/tools/test
 	deploy/tools/web test
-	$(WITH_TOOLS) deploy/tools/web browser
-
-test-browser: web ## Walks the pages in a real browser against the whole suite, with pictures in gateway/web/dist/pictures
-	$(INSTALL) postgres browser
-	$(CLIPPY) cargo build --workspace --all-targets
-	$(WITH_TOOLS) deploy/tools/web browser
 
 # Kills, and the dice: a run that printed its seed can be had again.
 N ?= 30

@@ -49,7 +49,7 @@ export default typescript.config(
     },
   },
   {
-    files: ['**/*.test.ts', 'tests/browser/**/*.ts'],
+    files: ['**/*.test.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 )

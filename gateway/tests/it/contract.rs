@@ -129,3 +129,16 @@ async fn a_service_that_does_not_know_a_method_is_said_to_lack_it() {
     let response = qihang_gateway::router(&gateway()).oneshot(request).await.unwrap();
     assert_eq!(response.status().as_u16(), 501);
 }
+
+#[test]
+fn the_pages_are_made_from_this_contract() {
+    let routes = qihang_gateway::transcode::route::routes(&qihang_proto::POOL).unwrap();
+    let table = qihang_gateway::transcode::router::Table::new(routes).unwrap();
+    let document = qihang_gateway::openapi::document(&qihang_proto::POOL, &table);
+    let kept: serde_json::Value =
+        serde_json::from_str(include_str!("../../web/packages/api/openapi.json")).unwrap();
+    assert!(
+        document == kept,
+        "gateway/web/packages/api/openapi.json is stale; run make api"
+    );
+}

@@ -186,3 +186,42 @@ async fn only_listed_origins_may_read_answers() {
     let other = get("https://evil.example").send().await.unwrap();
     assert!(!other.headers().contains_key("access-control-allow-origin"));
 }
+
+#[tokio::test]
+async fn an_address_of_no_call_is_a_page_only_for_who_reads_pages() {
+    let kitchen = Kitchen::start().await;
+    let status = |method: &'static str, path: &'static str, media: &'static str| {
+        let request = kitchen.plain(method, path).header("accept", media);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(status("GET", "/s/home", "text/html").await, 200);
+    assert_eq!(status("GET", "/h5/", "text/html").await, 200);
+    assert_eq!(status("GET", "/s/home", "application/json").await, 404);
+    assert_eq!(status("GET", "/v1/nothing", "text/html").await, 404);
+    assert_eq!(status("GET", "/assets/gone.js", "text/html").await, 404);
+    assert_eq!(status("GET", "/h5/assets/gone.js", "text/html").await, 404);
+    assert_eq!(status("POST", "/s/home", "text/html").await, 404);
+}
+
+#[tokio::test]
+async fn files_of_the_pages_are_kept_for_ever_and_sent_compressed() {
+    let kitchen = Kitchen::start().await;
+    let page = kitchen.plain("GET", "/").send().await.unwrap();
+    assert_eq!(page.headers()["cache-control"], "no-store");
+    let text = page.text().await.unwrap();
+    let start = text.find("/assets/").expect("the pages are built by make web");
+    let script = text[start..].split('"').next().unwrap().to_owned();
+    let file = kitchen
+        .plain("GET", &script)
+        .header("accept-encoding", "br")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(file.headers()["content-encoding"], "br");
+    assert!(
+        file.headers()["cache-control"]
+            .to_str()
+            .unwrap()
+            .contains("immutable")
+    );
+}

@@ -3,7 +3,6 @@ import { correctedFields, fieldOfCorrection } from './correction'
 import { LOCKED_FIELDS, lockedText, names, OWN, submission, type OwnName } from './fields'
 import zh from './locales/zh-CN.json'
 import en from './locales/en.json'
-import { blocks } from './markdown'
 import { held, mostZoom, part, pictureFault, zoomed } from './portrait'
 import { STUDENT_ROUTES } from './routes'
 import { windowState } from './windows'
@@ -63,13 +62,6 @@ describe('a window', () => {
     expect(windowState({ never: false } as never, '2026-11-27')).toBe('always')
     expect(windowState({ never: true } as never, '2026-11-27')).toBe('never')
   })
-})
-
-describe('the guide', () => {
-  it('keeps markup of any kind as text', () => {
-    expect(blocks('<script>x</script> **是**')).toEqual([{ kind: 'paragraph', lines: [[{ text: '<script>x</script> ', strong: false }, { text: '是', strong: true }]] }])
-  })
-  it('knows lists', () => expect(blocks('- 一\n- 二')[0]).toMatchObject({ kind: 'list', ordered: false, lines: [[{ text: '一' }], [{ text: '二' }]] }))
 })
 
 describe('a portrait', () => {
