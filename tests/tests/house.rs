@@ -31,7 +31,7 @@ fn metadata() -> Metadata {
         .expect("cargo metadata")
 }
 
-/// Files of the repository below a folder, without what is built or bought in.
+/// Files of the repository below a folder, without what is built, bought in or generated (the types of the web's client).
 fn files(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     const LEFT_OUT: [&str; 7] = [
         "target",
@@ -50,7 +50,7 @@ fn files(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
             if !LEFT_OUT.contains(&name.as_str()) {
                 found.extend(files(&path, wanted));
             }
-        } else if wanted(&path) {
+        } else if name != "schema.d.ts" && wanted(&path) {
             found.push(path);
         }
     }
