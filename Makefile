@@ -82,7 +82,7 @@ fuzz: ## Looks for inputs that break a promise: SECONDS= for each target, EXAMPL
 	done
 	$(CLIPPY) QIHANG_TEST_EXAMPLES=$(EXAMPLES) $(WITH_TOOLS) cargo test -p qihang-tests --test security
 
-lint: ## Format, compiler and clippy without a warning, duplicates, licences
+lint: web ## Format, compiler and clippy without a warning, duplicates, licences
 	cargo fmt --all --check
 	$(CLIPPY) cargo build --workspace --all-targets
 	deploy/tools/lint
