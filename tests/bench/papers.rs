@@ -28,7 +28,7 @@ fn data(number: usize) -> Value {
     json!({
         "serial": format!("QH2026-10213-{number:06}-7"),
         "verify_code": "AB12CD34",
-        "verify_url": format!("https://example.invalid/v1/verifications/QH2026-10213-{number:06}-7?code=AB12CD34"),
+        "verify_url": format!("https://example.invalid/verify/QH2026-10213-{number:06}-7?code=AB12CD34"),
         "revision": "第 2 版",
         "employer": { "name": person("哈尔滨某某装备制造有限公司"), "credit_code": format!("91230100MA{number:08}"),
             "nature": "国有企业", "industry": "制造业", "region": "黑龙江省哈尔滨市", "address": person("南岗区学府路"),

@@ -307,7 +307,7 @@ async fn walk(url: &str, folder: &Path, secrets: &Secrets, students: u32) -> any
     say(&format!("     {:>8.2} s  全部完成", all.as_secs_f64()));
     say(&format!("签章协议：{}", path.display()));
     say(&format!(
-        "验证：{url}/v1/verifications/{}?code={}",
+        "验证：{url}/verify/{}?code={}",
         outcome.serial, outcome.verify_code
     ));
     say(&logins(&outcome));

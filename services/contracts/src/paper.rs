@@ -40,7 +40,7 @@ pub(crate) async fn data(
         String::new()
     } else {
         format!(
-            "{}/v1/verifications/{serial}?code={code}",
+            "{}/verify/{serial}?code={code}",
             app.config.signing.public_url.trim_end_matches('/')
         )
     };

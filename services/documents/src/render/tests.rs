@@ -227,7 +227,7 @@ fn certified(events: usize) -> Value {
     json!({
         "serial": "QH2026-10213-000123-7",
         "verify_code": "AB12CD34",
-        "verify_url": "https://example.invalid/v1/verifications/QH2026-10213-000123-7?code=AB12CD34",
+        "verify_url": "https://example.invalid/verify/QH2026-10213-000123-7?code=AB12CD34",
         "student": {"name": "欧阳㛃"},
         "certificate": {
             "revision": "第 2 版", "content_sha256": "c".repeat(64), "chain_sha256": "d".repeat(64), "events": steps,

@@ -1,6 +1,6 @@
 //! What a template sees: its own text, its data, the QR code and our fonts. No file system, no network, no clock.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use typst::{
     Library, LibraryExt, World,
@@ -15,6 +15,10 @@ use super::{RenderError, Template};
 
 /// What editions share: the pages that say how an agreement came about.
 const CERTIFICATE: &str = include_str!("../../templates/certificate.typ");
+/// Where templates find it.
+const CERTIFICATE_PATH: &str = "/certificate.typ";
+/// The text of a template in its folder.
+const MAIN: &str = "main.typ";
 
 /// In the order of preference for a character that several have.
 const FONT_FILES: [&[u8]; 3] = [
@@ -30,6 +34,8 @@ struct Shared {
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
+    /// Every text of this crate, parsed once.
+    sources: HashMap<FileId, Source>,
 }
 
 impl Shared {
@@ -42,14 +48,26 @@ impl Shared {
             library: LazyHash::new(Library::default()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
             fonts,
+            sources: sources(),
         }
     }
 }
 
+/// A text whose path cannot be a file's is not there, which the drawing of a test would say.
+fn sources() -> HashMap<FileId, Source> {
+    let templates = Template::ALL
+        .iter()
+        .filter_map(|template| Some((file_id(*template, MAIN).ok()?, template.source())));
+    let certificate = interned(CERTIFICATE_PATH).ok().map(|id| (id, CERTIFICATE));
+    templates
+        .chain(certificate)
+        .map(|(id, text)| (id, Source::new(id, text.to_owned())))
+        .collect()
+}
+
 /// One drawing's world.
 pub(super) struct DocumentWorld {
-    main: Source,
-    certificate: Source,
+    main: FileId,
     data: FileId,
     data_text: Bytes,
     code: FileId,
@@ -59,8 +77,7 @@ pub(super) struct DocumentWorld {
 impl DocumentWorld {
     pub(super) fn new(template: Template, data: String, code: Option<String>) -> Result<Self, RenderError> {
         Ok(Self {
-            main: Source::new(file_id(template, "main.typ")?, template.source().to_owned()),
-            certificate: Source::new(interned("/certificate.typ")?, CERTIFICATE.to_owned()),
+            main: file_id(template, MAIN)?,
             data: file_id(template, "data.json")?,
             data_text: Bytes::from_string(data),
             code: file_id(template, "qr.svg")?,
@@ -89,17 +106,11 @@ impl World for DocumentWorld {
     }
 
     fn main(&self) -> FileId {
-        self.main.id()
+        self.main
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        if id == self.main.id() {
-            Ok(self.main.clone())
-        } else if id == self.certificate.id() {
-            Ok(self.certificate.clone())
-        } else {
-            Err(absent(id))
-        }
+        SHARED.sources.get(&id).cloned().ok_or_else(|| absent(id))
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
