@@ -51,6 +51,9 @@ pub enum Error {
     /// The student's school keeps the employer away.
     #[error("employer is frozen by the school")]
     EmployerFrozen,
+    /// The student's school keeps the employer away, and so does the offer that is there.
+    #[error("offer is frozen by the school")]
+    OfferFrozen,
     /// The employer is not admitted.
     #[error("employer is not approved")]
     EmployerNotApproved,
@@ -167,9 +170,11 @@ impl From<Error> for Fault {
                 "EMPLOYER_NOT_APPROVED",
                 "单位尚未通过入驻审核或已停用，不能发出签约邀请",
             ),
-            Error::EmployerFrozen => Self::precondition(
-                "EMPLOYER_FROZEN",
-                "该校已暂停贵单位向其毕业生发出邀请，请联系该校就业部门；暂停最长 72 小时",
+            Error::EmployerFrozen => {
+                kept_away("该校已暂停贵单位向其毕业生发出邀请，请联系该校就业部门；暂停最长 72 小时")
+            }
+            Error::OfferFrozen => kept_away(
+                "学校已暂停该单位与本校毕业生签约，最长 72 小时，邀请的截止时间不变；请联系学校就业部门",
             ),
             Error::UnknownCode(field, label) => {
                 Self::invalid(field, "CODE_UNKNOWN", format!("{label}不在代码表中，请重新选择"))
@@ -198,6 +203,10 @@ impl From<Error> for Fault {
             }
         }
     }
+}
+
+fn kept_away(way_out: &str) -> Fault {
+    Fault::precondition("EMPLOYER_FROZEN", way_out)
 }
 
 impl From<Error> for ConsumeError {

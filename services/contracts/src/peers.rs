@@ -137,6 +137,14 @@ pub(crate) async fn approve_origins<T>(
 
 /// An employer, which must be admitted.
 pub(crate) async fn employer(ctx: &Context, id: Uuid) -> Result<DirectoryEmployer, Error> {
+    known_employer(ctx, id)
+        .await?
+        .filter(|employer| employer.state == "APPROVED")
+        .ok_or(Error::EmployerNotApproved)
+}
+
+/// An employer in whatever state.
+async fn known_employer(ctx: &Context, id: Uuid) -> Result<Option<DirectoryEmployer>, Error> {
     let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
     let request = BatchGetEmployersRequest {
         ids: vec![id.to_string()],
@@ -145,10 +153,14 @@ pub(crate) async fn employer(ctx: &Context, id: Uuid) -> Result<DirectoryEmploye
         .batch_get_employers(request)
         .await
         .map_err(|status| away("identity", &status))?;
-    let employer = reply.into_inner().employers.into_iter().next();
-    employer
-        .filter(|employer| employer.state == "APPROVED")
-        .ok_or(Error::EmployerNotApproved)
+    Ok(reply.into_inner().employers.into_iter().next())
+}
+
+/// Checks that a student's school does not keep the employer of an offer away just now.
+pub(crate) async fn may_sign_with(ctx: &Context, employer_id: Uuid, school_code: &str) -> Result<(), Error> {
+    let employer = known_employer(ctx, employer_id).await?;
+    let frozen = employer.is_some_and(|employer| not_frozen(&employer, school_code).is_err());
+    if frozen { Err(Error::OfferFrozen) } else { Ok(()) }
 }
 
 /// Checks that a school does not keep an employer from its students (SM-15).

@@ -35,6 +35,10 @@ impl Consumer for IssueDocument {
         &["contracts.agreement.approved.v1"]
     }
 
+    fn at_once(&self) -> usize {
+        1
+    }
+
     async fn consume(&self, conn: &mut PgConnection, delivery: &Delivery) -> Result<(), ConsumeError> {
         let app = &self.0;
         let message: AgreementChanged = delivery.decode()?;

@@ -381,6 +381,40 @@ async fn an_employer_that_a_school_keeps_away_sends_its_students_nothing() {
 }
 
 #[tokio::test]
+async fn an_open_offer_of_an_employer_that_the_school_keeps_away_waits() {
+    let suite = Suite::start().await;
+    let employer = suite.employer();
+    let (kept, other) = (suite.student(SCHOOL).await, suite.student(TWO_LEVELS).await);
+    let (held, free) = (
+        suite.sent(&employer, &kept).await,
+        suite.sent(&employer, &other).await,
+    );
+    let held_token = suite.reads(&kept, &held).await;
+    let free_token = suite.reads(&other, &free).await;
+    suite.service.advance(Duration::seconds(16)).await;
+    let id = employer.employer_id.unwrap();
+    suite.identity.employer_is(id, "FROZEN");
+    let mut client = suite.signing(&kept.principal);
+    let refused = client.accept_offer(accept(&held, &held_token)).await.unwrap_err();
+    assert_eq!(reason(&refused), "EMPLOYER_FROZEN");
+    assert_eq!(
+        suite.seen(&kept.principal, &held).await.state(),
+        AgreementState::PendingStudent
+    );
+    let elsewhere = suite
+        .signing(&other.principal)
+        .accept_offer(accept(&free, &free_token))
+        .await;
+    assert_eq!(
+        elsewhere.unwrap().into_inner().state(),
+        AgreementState::PendingReview
+    );
+    suite.identity.employer_is(id, "APPROVED");
+    let accepted = client.accept_offer(accept(&held, &held_token)).await.unwrap();
+    assert_eq!(accepted.into_inner().state(), AgreementState::PendingReview);
+}
+
+#[tokio::test]
 async fn a_record_that_is_not_approved_may_not_sign() {
     let suite = Suite::start().await;
     let (employer, mut student) = (suite.employer(), suite.student(SCHOOL).await);

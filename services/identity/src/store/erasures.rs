@@ -15,7 +15,7 @@ pub(crate) struct ErasureRow {
     pub(crate) create_time: OffsetDateTime,
 }
 
-/// The newest wish of an account, held until the transaction ends.
+/// The newest wish of an account.
 ///
 /// # Errors
 /// The database's.
@@ -28,7 +28,6 @@ pub(crate) async fn newest(conn: &mut PgConnection, account_id: Uuid) -> sqlx::R
         WHERE account_id = $1
         ORDER BY id DESC
         LIMIT 1
-        FOR UPDATE
         "#,
         account_id,
     )

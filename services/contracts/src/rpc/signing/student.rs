@@ -132,8 +132,13 @@ pub(super) async fn accept(
     let student_id = Scope::of(auth::principal(request)?)?
         .student_id
         .ok_or(Error::NotFound)?;
+    let parties = agreements::parties(&app.ctx.pool, id(&message.id)?, student_id).await;
+    let (employer_id, school_code) = parties.map_err(Error::from)?.ok_or(Error::NotFound)?;
     // Asked before the transaction: identity's word is needed, never guessed, and no lock waits for it.
-    let student = peers::student(&app.ctx, student_id).await?;
+    let (student, ()) = tokio::try_join!(
+        peers::student(&app.ctx, student_id),
+        peers::may_sign_with(&app.ctx, employer_id, &school_code),
+    )?;
     let origin_approved = student.origin_approved;
     let window = peers::signing_window(&student);
     let signed = Signed {
