@@ -9,11 +9,13 @@ use bytes::Bytes;
 use prost_reflect::DescriptorPool;
 use qihang_proto::POOL;
 use sha2::{Digest, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
     call::Upstream,
     client::Networks,
     ports::Ports,
+    problem::Problem,
     readiness::Readiness,
     session::Cookies,
     settings::Settings,
@@ -37,6 +39,8 @@ pub struct Gateway {
     pub readiness: Arc<Readiness>,
     /// The OpenAPI document.
     pub openapi: Document,
+    /// Places of the calls that may be under way.
+    pub calls: Arc<Semaphore>,
     /// What it stands on.
     pub ports: Ports,
 }
@@ -98,6 +102,7 @@ impl Gateway {
                 settings.origins.clone(),
             ),
             proxies,
+            calls: Arc::new(Semaphore::new(settings.max_calls)),
             settings: Arc::new(settings),
             ports,
         })
@@ -106,5 +111,14 @@ impl Gateway {
     /// A client of one service.
     pub fn upstream(&self, service: &str) -> Upstream {
         Upstream::new((self.ports.services)(service), self.settings.max_reply_bytes)
+    }
+
+    /// A place among the calls under way. More than there is room for would only wait, here and in the services, until all
+    /// of them are too late; so they are sent away at once.
+    ///
+    /// # Errors
+    /// 503 with `Retry-After`.
+    pub fn take_place(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.calls.try_acquire().map_err(|_| Problem::overloaded())
     }
 }

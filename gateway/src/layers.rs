@@ -124,7 +124,7 @@ async fn arrive(State(gateway): State<Gateway>, mut request: Request, next: Next
     let span = trace::span(request.method().as_str(), request.headers());
     span.record("request.id", tracing::field::display(request_id));
     let trace_id = trace::id(&span, || request_id.simple().to_string());
-    let method = known_method(request.method());
+    let (method, version) = (known_method(request.method()), request.version());
     let route = Arc::new(OnceLock::new());
     request.extensions_mut().insert(Arrival {
         request_id,
@@ -140,7 +140,7 @@ async fn arrive(State(gateway): State<Gateway>, mut request: Request, next: Next
         Problem::internal().into_response(&trace_id)
     });
     span.record("http.response.status_code", response.status().as_u16());
-    finish(&gateway, response.headers_mut(), &request_id.to_string());
+    finish(&gateway, version, response.headers_mut(), &request_id.to_string());
     let labels = [
         KeyValue::new("http.request.method", method),
         KeyValue::new("http.route", route.get().cloned().unwrap_or_default()),
@@ -171,7 +171,7 @@ fn duration_histogram() -> &'static opentelemetry::metrics::Histogram<f64> {
     })
 }
 
-fn finish(gateway: &Gateway, headers: &mut HeaderMap, request_id: &str) {
+fn finish(gateway: &Gateway, version: Version, headers: &mut HeaderMap, request_id: &str) {
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -181,5 +181,9 @@ fn finish(gateway: &Gateway, headers: &mut HeaderMap, request_id: &str) {
     }
     if let Ok(value) = request_id.parse() {
         headers.insert(REQUEST_ID, value);
+    }
+    // Whoever keeps a connection opens the next one to another gateway, before this one ends under a request.
+    if gateway.readiness.is_draining() && version < Version::HTTP_2 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }

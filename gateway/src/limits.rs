@@ -27,16 +27,6 @@ pub async fn check(
     who: (IpAddr, Option<&str>),
 ) -> Result<HeaderMap, Problem> {
     let (address, account) = (limit_key(who.0), who.1);
-    let everything = counter
-        .allow(
-            &format!("rate:all:{address}"),
-            settings.address_rate_per_minute,
-            WINDOW,
-        )
-        .await;
-    if !everything.allowed {
-        return Err(refusal(settings.address_rate_per_minute, everything));
-    }
     let limit = match call.access.rate_per_minute {
         0 => settings.rate_per_minute,
         limit => limit,
@@ -45,9 +35,16 @@ pub async fn check(
         Some(account) if call.access.rate_key() != RateKey::Address => format!("account:{account}"),
         _ => format!("address:{address}"),
     };
-    let decision = counter
-        .allow(&format!("rate:{}:{caller}", call.name), limit, WINDOW)
-        .await;
+    let all = format!("rate:all:{address}");
+    let own = format!("rate:{}:{caller}", call.name);
+    // Both at once: they share one way to the counter and back.
+    let (everything, decision) = tokio::join!(
+        counter.allow(&all, settings.address_rate_per_minute, WINDOW),
+        counter.allow(&own, limit, WINDOW),
+    );
+    if !everything.allowed {
+        return Err(refusal(settings.address_rate_per_minute, everything));
+    }
     if decision.allowed {
         Ok(headers(limit, decision))
     } else {

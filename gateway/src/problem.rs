@@ -86,6 +86,14 @@ impl Problem {
         )
     }
 
+    /// More calls than there is room for.
+    pub fn overloaded() -> Self {
+        let detail = "现在访问的人较多，请稍等几秒后重试";
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", detail);
+        problem.retry_after = Some(SOON);
+        problem
+    }
+
     /// The path takes other methods.
     pub fn method_not_allowed(methods: &[String]) -> Self {
         let allowed = methods.join(", ");

@@ -45,6 +45,12 @@ impl Readiness {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
     }
+
+    /// True after [`Self::drain`].
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
 }
 
 /// `GET /healthz`: the process answers.
@@ -73,7 +79,7 @@ pub async fn readyz(State(gateway): State<Gateway>) -> Response {
         readiness.started.store(true, Ordering::Release);
     }
     let any = services.is_empty() || services.values().any(|serving| *serving);
-    let is_draining = readiness.draining.load(Ordering::Acquire);
+    let is_draining = readiness.is_draining();
     let is_ready = readiness.started.load(Ordering::Acquire) && any && !is_draining;
     let status = if is_ready {
         StatusCode::OK

@@ -37,7 +37,10 @@ pub async fn unary(exchange: &Exchange<'_>, body: Body) -> Result<Response, Prob
     let metadata = exchange.visit.metadata(exchange.headers(), timeout);
     let request = crate::call::request(Bytes::from(prost::Message::encode_to_vec(&message)), metadata);
     let upstream = exchange.gateway.upstream(&call.service);
+    // From here on, since whoever sends a body slowly must not keep others out.
+    let place = exchange.gateway.take_place()?;
     let reply = tokio::time::timeout(timeout, upstream.unary(call.path.clone(), request)).await;
+    drop(place);
     let reply = reply.map_err(|_| Problem::from_code(tonic::Code::DeadlineExceeded))??;
     from_message(exchange, reply)
 }

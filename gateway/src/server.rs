@@ -1,6 +1,6 @@
 //! The HTTP server: routes, connections with limits of time and size, and a stop that loses nothing.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo, routing::get};
 use hyper::{Request, body::Incoming, service::service_fn};
@@ -8,7 +8,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tower::ServiceExt;
 
 use crate::{docs, edge, gateway::Gateway, layers, own, readiness, settings::Settings};
@@ -47,6 +50,7 @@ pub async fn serve(
     let settings = gateway.settings.clone();
     let router = router(&gateway);
     let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(settings.max_connections));
     let readiness = gateway.readiness.clone();
     let stop = async {
         stop.await;
@@ -57,10 +61,10 @@ pub async fn serve(
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => connect(&settings, router.clone(), &graceful, (stream, peer)),
+            Ok(accepted) => connect(&settings, router.clone(), &graceful, accepted),
             Err(error) => {
                 // Out of file descriptors or a connection that is gone already: neither ends the server.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -78,11 +82,21 @@ pub async fn serve(
     Ok(())
 }
 
+/// A connection with its place, as soon as there is one.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> anyhow::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = places.clone().acquire_owned().await?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
+}
+
 fn connect(
     settings: &Settings,
     router: Router,
     graceful: &GracefulShutdown,
-    (stream, peer): (TcpStream, SocketAddr),
+    (stream, peer, place): (TcpStream, SocketAddr, OwnedSemaphorePermit),
 ) {
     // Small answers go out at once; a socket that cannot do so still works.
     let _ = stream.set_nodelay(true);
@@ -121,5 +135,6 @@ fn connect(
         if let Err(error) = watched.await {
             tracing::debug!(%error, "a connection ended early");
         }
+        drop(place);
     });
 }

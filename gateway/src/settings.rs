@@ -22,6 +22,10 @@ pub struct Settings {
     pub max_body_bytes: u64,
     /// Largest reply message of a service.
     pub max_reply_bytes: usize,
+    /// Calls that may be under way in the services at once; more get 503. Streams do not count.
+    pub max_calls: usize,
+    /// Connections at once; further ones wait to be accepted.
+    pub max_connections: usize,
     /// Time a call may take.
     pub request_timeout_ms: u64,
     /// Time a streamed upload or download may take.
@@ -94,6 +98,9 @@ impl Settings {
         }
         if self.rate_per_minute == 0 || self.address_rate_per_minute == 0 {
             return Err("rate_per_minute and address_rate_per_minute must be above 0".to_owned());
+        }
+        if self.max_calls == 0 || self.max_connections == 0 {
+            return Err("max_calls and max_connections must be above 0".to_owned());
         }
         Ok(())
     }

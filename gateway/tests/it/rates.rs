@@ -1,5 +1,7 @@
 //! Limits.
 
+use std::time::Duration;
+
 use qihang_gateway::Settings;
 use serde_json::json;
 
@@ -83,4 +85,31 @@ async fn one_address_has_a_limit_over_everything() {
         statuses.push(json(get(account, address)).await.0);
     }
     assert_eq!(statuses, [200, 200, 429, 200]);
+}
+
+#[tokio::test]
+async fn calls_beyond_the_places_are_sent_away_at_once_and_health_answers() {
+    let kitchen = Kitchen::with(Settings {
+        max_calls: 2,
+        ..settings()
+    })
+    .await;
+    let slow = || kitchen.plain("GET", "/v1/failures/slow").send();
+    let under_way = [tokio::spawn(slow()), tokio::spawn(slow())];
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let refused = slow().await.unwrap();
+    assert_eq!(refused.status().as_u16(), 503);
+    assert_eq!(refused.headers()["retry-after"], "2");
+    let problem: serde_json::Value = refused.json().await.unwrap();
+    assert_eq!(problem["code"], "OVERLOADED");
+    let health = kitchen.plain("GET", "/healthz").send().await.unwrap();
+    assert_eq!(health.status().as_u16(), 200);
+    assert!(
+        under_way.iter().all(|call| !call.is_finished()),
+        "it waited for a place"
+    );
+    for call in under_way {
+        assert_eq!(call.await.unwrap().unwrap().status().as_u16(), 200);
+    }
+    assert_eq!(slow().await.unwrap().status().as_u16(), 200);
 }

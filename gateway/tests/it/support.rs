@@ -207,6 +207,10 @@ async fn answer(path: String, request: Request<Streaming<Bytes>>) -> Result<Resp
         })
         .collect();
     match name.as_str() {
+        "Fail" if seen.contains("slow") => {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            Ok(one(reported(seen, metadata, 0)))
+        }
         "Fail" => Err(failure(
             request.get_field_by_name("id").unwrap().as_str().unwrap(),
         )),

@@ -1,13 +1,14 @@
 //! What may be lost: captcha answers, rate limits, presence. In process (`memory://`) or Redis (`redis://…`).
 
+mod leases;
 mod memory;
 mod redis;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use self::{memory::Memory, redis::Redis};
+use self::{leases::Leases, memory::Memory, redis::Redis};
 use crate::status::Fault;
 
 /// A cache by URL.
@@ -17,8 +18,14 @@ pub struct Cache(Kind);
 #[derive(Clone)]
 enum Kind {
     Memory(Memory),
-    // The second is what limits fall back to while Redis is away.
-    Redis(Redis, Memory),
+    Redis(Redis, Arc<Limits>),
+}
+
+/// What limits need beside Redis.
+struct Limits {
+    leases: Leases,
+    /// Counts while Redis is away.
+    fallback: Memory,
 }
 
 /// What a rate limit says.
@@ -40,7 +47,10 @@ impl Cache {
     pub async fn open(url: &str) -> anyhow::Result<Self> {
         match url.split_once("://").map(|(scheme, _)| scheme) {
             Some("memory") => Ok(Self::memory()),
-            Some("redis" | "rediss") => Ok(Self(Kind::Redis(Redis::open(url).await?, Memory::new()))),
+            Some("redis" | "rediss") => Ok(Self(Kind::Redis(
+                Redis::open(url).await?,
+                Arc::new(Limits::new()),
+            ))),
             _ => anyhow::bail!("cache.url must begin with memory:// or redis://"),
         }
     }
@@ -115,18 +125,51 @@ impl Cache {
         }
     }
 
-    /// Counts one call against a sliding window. While Redis is away each process counts for itself, so that a limit is
-    /// looser but never gone.
+    /// Counts one call against a sliding window. With Redis, calls of a large limit are leased a few at a time. While it is
+    /// away each process counts for itself, so that a limit is looser but never gone.
     pub async fn allow(&self, key: &str, limit: u32, window: Duration) -> Decision {
         match &self.0 {
             Kind::Memory(memory) => memory.allow(key, limit, window).await,
-            Kind::Redis(redis, memory) => match redis.allow(key, limit, window).await {
-                Ok(decision) => decision,
-                Err(error) => {
-                    tracing::warn!(error = %error, "redis is away, limits are counted in this process");
-                    memory.allow(key, limit, window).await
-                }
-            },
+            Kind::Redis(redis, limits) => limits.allow(redis, key, limit, window).await,
+        }
+    }
+}
+
+impl Limits {
+    fn new() -> Self {
+        Self {
+            leases: Leases::new(),
+            fallback: Memory::new(),
+        }
+    }
+
+    async fn allow(&self, redis: &Redis, key: &str, limit: u32, window: Duration) -> Decision {
+        if let Some(decision) = self.leases.take(key).await {
+            return decision;
+        }
+        match self.lease(redis, key, limit, window).await {
+            Ok(decision) => decision,
+            Err(error) => {
+                tracing::warn!(error = %error, "redis is away, limits are counted in this process");
+                self.fallback.allow(key, limit, window).await
+            }
+        }
+    }
+
+    async fn lease(
+        &self,
+        redis: &Redis,
+        key: &str,
+        limit: u32,
+        window: Duration,
+    ) -> ::redis::RedisResult<Decision> {
+        let size = Leases::size(limit);
+        let decision = redis.allow(key, size, limit, window).await?;
+        match decision.allowed {
+            _ if size == 1 => Ok(decision),
+            true => Ok(self.leases.keep(key, size, decision).await),
+            // The last few are counted one by one.
+            false => redis.allow(key, 1, limit, window).await,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The cache that replicas share.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
 use redis::{
@@ -12,6 +12,21 @@ use super::{Decision, decide};
 
 /// Before every key, so that the suite can share a Redis.
 const PREFIX: &str = "qihang:";
+
+/// Redis' own clock cuts the windows, so that all replicas agree.
+const ALLOW: &str = "local now = redis.call('TIME')
+     local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+     local window = tonumber(ARGV[1])
+     local slot = math.floor(ms / window)
+     local elapsed = ms - slot * window
+     local previous = tonumber(redis.call('GET', KEYS[1] .. ':' .. (slot - 1)) or '0')
+     local key = KEYS[1] .. ':' .. slot
+     local current = tonumber(redis.call('GET', key) or '0') + tonumber(ARGV[3])
+     local used = current + math.floor(previous * (window - elapsed) / window)
+     if used <= tonumber(ARGV[2]) then
+         redis.call('SET', key, current, 'PX', window * 2)
+     end
+     return {current, previous, elapsed}";
 
 #[derive(Clone)]
 pub(super) struct Redis {
@@ -83,27 +98,21 @@ impl Redis {
             .await
     }
 
-    pub(super) async fn allow(&self, key: &str, limit: u32, window: Duration) -> RedisResult<Decision> {
+    /// Counts so many calls, all or none of them.
+    pub(super) async fn allow(
+        &self,
+        key: &str,
+        calls: u32,
+        limit: u32,
+        window: Duration,
+    ) -> RedisResult<Decision> {
         // Redis' own clock cuts the windows, so that all replicas agree.
-        let script = Script::new(
-            "local now = redis.call('TIME')
-             local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-             local window = tonumber(ARGV[1])
-             local slot = math.floor(ms / window)
-             local elapsed = ms - slot * window
-             local previous = tonumber(redis.call('GET', KEYS[1] .. ':' .. (slot - 1)) or '0')
-             local key = KEYS[1] .. ':' .. slot
-             local current = tonumber(redis.call('GET', key) or '0') + 1
-             local used = current + math.floor(previous * (window - elapsed) / window)
-             if used <= tonumber(ARGV[2]) then
-                 redis.call('SET', key, current, 'PX', window * 2)
-             end
-             return {current, previous, elapsed}",
-        );
-        let (current, previous, elapsed): (u64, u64, u64) = script
+        static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(ALLOW));
+        let (current, previous, elapsed): (u64, u64, u64) = SCRIPT
             .key(name(key))
             .arg(milliseconds(window))
             .arg(limit)
+            .arg(calls)
             .invoke_async(&mut self.connection().await?)
             .await?;
         Ok(decide(

@@ -76,3 +76,24 @@ async fn without_redis_values_are_unavailable_and_limits_still_hold() {
     assert!(cache.allow("a", 1, Duration::from_secs(60)).await.allowed);
     assert!(!cache.allow("a", 1, Duration::from_secs(60)).await.allowed);
 }
+
+#[tokio::test]
+async fn leased_calls_are_counted_as_exactly_as_others() {
+    let caches = [
+        Cache::open(&setting("QIHANG_TEST_REDIS_URL")).await.unwrap(),
+        Cache::open(&setting("QIHANG_TEST_REDIS_URL")).await.unwrap(),
+    ];
+    let (key, window) = (
+        format!("leases:{}", Ids::random().new_id()),
+        Duration::from_secs(600),
+    );
+    let mut allowed = 0;
+    for call in 0..400_usize {
+        let decision = caches[call % 2].allow(&key, 300, window).await;
+        allowed += usize::from(decision.allowed);
+        if call == 0 {
+            assert_eq!(decision.remaining, 299, "a lease is not used up at once");
+        }
+    }
+    assert_eq!(allowed, 300);
+}
