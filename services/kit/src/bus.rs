@@ -72,6 +72,16 @@ impl Bus {
         }
     }
 
+    /// Publications under way at once that serve it best: RabbitMQ confirms many together, while in one process each is
+    /// the work of its consumers.
+    #[must_use]
+    pub fn window(&self) -> usize {
+        match self {
+            Self::Local(_) => 16,
+            Self::Amqp(_) => 256,
+        }
+    }
+
     /// True when messages can be published now.
     pub async fn healthy(&self) -> bool {
         match self {

@@ -1,6 +1,12 @@
 //! Acting on others' messages: each consumer has its effect once, whatever is delivered twice.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    panic::AssertUnwindSafe,
+    slice,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,6 +26,9 @@ use crate::{
 /// Longest one handling may take; then it is rolled back and tried again, so that it cannot hold up all behind it.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Messages that share a transaction unless a consumer says otherwise.
+const AT_ONCE: usize = 32;
+
 /// Acts on messages of some keys.
 #[async_trait]
 pub trait Consumer: Send + Sync + 'static {
@@ -28,6 +37,12 @@ pub trait Consumer: Send + Sync + 'static {
 
     /// Routing keys, with `*` for one word and `#` for any number.
     fn keys(&self) -> &'static [&'static str];
+
+    /// Most messages that may share a transaction when many wait. One for a consumer that asks other services: its effect
+    /// there would be had again for all of them when one fails.
+    fn at_once(&self) -> usize {
+        AT_ONCE
+    }
 
     /// Acts on one message inside an open transaction, in which the inbox row stands already.
     async fn consume(&self, conn: &mut PgConnection, delivery: &Delivery) -> Result<(), ConsumeError>;
@@ -140,6 +155,51 @@ impl Subscription {
     /// # Errors
     /// The consumer's, or as [`ConsumeError::Retry`] the database's, a panic, or that it took too long.
     pub async fn handle(&self, delivery: &Delivery) -> Result<(), ConsumeError> {
+        self.handle_all(slice::from_ref(delivery)).await
+    }
+
+    /// Hands several over in their order, all in one transaction: one that fails undoes all, and they go one by one then.
+    ///
+    /// # Errors
+    /// As [`Self::handle`].
+    pub async fn handle_all(&self, deliveries: &[Delivery]) -> Result<(), ConsumeError> {
+        // A panic or a hang of one consumer must not end the relay or the lane that all others share.
+        let acting = AssertUnwindSafe(self.act(deliveries)).catch_unwind();
+        match tokio::time::timeout(TIMEOUT, acting).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(ConsumeError::Retry(anyhow::anyhow!("the consumer panicked"))),
+            Err(_) => Err(ConsumeError::Retry(anyhow::anyhow!("the consumer took too long"))),
+        }
+    }
+
+    async fn act(&self, deliveries: &[Delivery]) -> Result<(), ConsumeError> {
+        let ids: Vec<Uuid> = deliveries.iter().map(|delivery| delivery.id).collect();
+        let mut transaction = self.pool.begin().await?;
+        let fresh: Vec<Uuid> = sqlx::query_scalar(
+            "INSERT INTO inbox (consumer, message_id) SELECT $1, unnest($2::uuid[])
+             ON CONFLICT DO NOTHING RETURNING message_id",
+        )
+        .bind(self.consumer.name())
+        .bind(&ids)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut fresh: HashSet<Uuid> = fresh.into_iter().collect();
+        for delivery in deliveries {
+            let span = self.span(delivery);
+            if !fresh.remove(&delivery.id) {
+                span.in_scope(|| tracing::debug!("message was acted on before"));
+                continue;
+            }
+            self.consumer
+                .consume(&mut transaction, delivery)
+                .instrument(span)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    fn span(&self, delivery: &Delivery) -> tracing::Span {
         let span = tracing::info_span!(
             "consume",
             otel.name = %format!("{} process", self.queue()),
@@ -149,30 +209,7 @@ impl Subscription {
             message.key = %delivery.key,
         );
         telemetry::set_parent(&span, &delivery.traceparent);
-        // A panic or a hang of one consumer must not end the relay or the lane that all others share.
-        let acting = AssertUnwindSafe(self.act(delivery)).catch_unwind();
-        match tokio::time::timeout(TIMEOUT, acting.instrument(span)).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(ConsumeError::Retry(anyhow::anyhow!("the consumer panicked"))),
-            Err(_) => Err(ConsumeError::Retry(anyhow::anyhow!("the consumer took too long"))),
-        }
-    }
-
-    async fn act(&self, delivery: &Delivery) -> Result<(), ConsumeError> {
-        let mut transaction = self.pool.begin().await?;
-        let fresh =
-            sqlx::query("INSERT INTO inbox (consumer, message_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                .bind(self.consumer.name())
-                .bind(delivery.id)
-                .execute(&mut *transaction)
-                .await?;
-        if fresh.rows_affected() == 0 {
-            tracing::debug!("message was acted on before");
-            return Ok(());
-        }
-        self.consumer.consume(&mut transaction, delivery).await?;
-        transaction.commit().await?;
-        Ok(())
+        span
     }
 
     /// Keeps a message that was given up on.

@@ -17,9 +17,6 @@ use crate::{
     settings::RelaySettings,
 };
 
-/// Messages of different aggregates that are under way at once.
-const CONCURRENCY: usize = 16;
-
 /// Longest pause before a message goes again that only waits for a part that is away.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
@@ -135,7 +132,7 @@ impl Relay {
             .await?;
         let outcomes: Vec<(i64, i32, Outcome)> = futures::stream::iter(rows)
             .map(|row| self.publish(row))
-            .buffer_unordered(CONCURRENCY)
+            .buffer_unordered(self.bus.window())
             .collect()
             .await;
         let published: Vec<i64> = outcomes

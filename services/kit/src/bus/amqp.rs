@@ -33,7 +33,7 @@ const EXCHANGE: &str = "qihang";
 /// Exchange and queue for messages that crash their reader again and again.
 const DEAD: &str = "qihang.dead";
 /// Messages a reader holds at once.
-const PREFETCH: u16 = 64;
+const PREFETCH: u16 = 256;
 /// Lanes a reader works in; messages of one aggregate share a lane and keep their order.
 const LANES: usize = 8;
 /// Deliveries of one message before RabbitMQ itself takes it out; failures that we see end long before.
@@ -226,9 +226,15 @@ impl Lanes {
             let subscription = subscription.clone();
             let abandoned = abandoned.clone();
             workers.spawn(async move {
-                while let Some(message) = receiver.recv().await {
+                while let Some(first) = receiver.recv().await {
+                    let mut waiting = vec![first];
+                    while waiting.len() < subscription.consumer.at_once()
+                        && let Ok(next) = receiver.try_recv()
+                    {
+                        waiting.push(next);
+                    }
                     // The lane ends with a message that was not done: those behind it may not overtake it.
-                    if work(&subscription, message, &abandoned).await.is_break() {
+                    if work_all(&subscription, waiting, &abandoned).await.is_break() {
                         return;
                     }
                 }
@@ -257,6 +263,32 @@ impl Lanes {
     async fn finish(mut self) {
         self.senders.clear();
         while self.workers.join_next().await.is_some() {}
+    }
+}
+
+/// Acts on what waits in a lane in one transaction; where that fails, on each alone, so that it is known which one fails.
+async fn work_all(
+    subscription: &Subscription,
+    messages: Vec<lapin::message::Delivery>,
+    abandoned: &CancellationToken,
+) -> ControlFlow<()> {
+    let deliveries: Vec<Delivery> = messages.iter().filter_map(parse).collect();
+    let together = deliveries.len() == messages.len() && messages.len() > 1;
+    if together && subscription.handle_all(&deliveries).await.is_ok() {
+        for message in messages {
+            acknowledge(&message).await;
+        }
+        return ControlFlow::Continue(());
+    }
+    for message in messages {
+        work(subscription, message, abandoned).await?;
+    }
+    ControlFlow::Continue(())
+}
+
+async fn acknowledge(message: &lapin::message::Delivery) {
+    if let Err(error) = message.acker.ack(BasicAckOptions::default()).await {
+        tracing::debug!(error = %error, "acknowledgement was lost; the inbox takes care of the redelivery");
     }
 }
 
@@ -305,9 +337,7 @@ async fn work(
             () = tokio::time::sleep(pause(tries)) => {}
         }
     }
-    if let Err(error) = message.acker.ack(BasicAckOptions::default()).await {
-        tracing::debug!(error = %error, "acknowledgement was lost; the inbox takes care of the redelivery");
-    }
+    acknowledge(&message).await;
     ControlFlow::Continue(())
 }
 
