@@ -92,6 +92,14 @@ pub(super) async fn complete(pool: &PgPool, id: &str) -> sqlx::Result<()> {
         .map(drop)
 }
 
+/// True when everything has been sealed with the newest key for so long.
+pub(super) async fn is_quiet(pool: &PgPool, quiet: Duration) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT coalesce(max(complete_time) <= now() - $1, false) FROM data_keys")
+        .bind(quiet)
+        .fetch_one(pool)
+        .await
+}
+
 /// Notes that not everything is sealed with the newest key after all.
 pub(super) async fn reopen(pool: &PgPool) -> sqlx::Result<()> {
     sqlx::query("UPDATE data_keys SET complete_time = NULL WHERE complete_time IS NOT NULL")

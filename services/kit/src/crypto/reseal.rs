@@ -18,6 +18,10 @@ const PORTION: i64 = 200;
 /// How long a key seals before everything is sealed with it: longer than anything is under way that took the old one.
 const SETTLE: Duration = Duration::from_secs(3600);
 
+/// How long nothing may be left with an old key before it is deleted: longer than anything lasts that read a value sealed
+/// with it.
+const QUIET: Duration = Duration::from_secs(300);
+
 /// How a row's key goes into what a value is tied to.
 #[derive(Debug, Clone, Copy)]
 pub enum Tie {
@@ -96,6 +100,12 @@ impl Sealed {
         anyhow::ensure!(at < active, "the data key {id} is in use, or will be");
         let complete = keys.get(active).is_some_and(|key| key.complete_time.is_some());
         anyhow::ensure!(complete, "the active key has not sealed everything yet");
+        anyhow::ensure!(
+            data_keys::is_quiet(pool, QUIET).await?,
+            "everything was sealed with the active key less than {} minutes ago: who read a value before that may still \
+             write it back, try again then",
+            QUIET.as_secs() / 60
+        );
         let count = self.count(pool, id).await?;
         if count > 0 {
             // Written back by what had read them before: another sweep finds them.

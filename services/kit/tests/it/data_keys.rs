@@ -171,6 +171,11 @@ async fn everything_is_sealed_anew_and_only_then_an_old_key_can_go() {
     for (number, id) in ids.iter().enumerate() {
         assert_eq!(read(&db.pool, &sealer, *id).await, number.to_string());
     }
+    assert!(refused(&old).await.contains("less than 5 minutes ago"));
+    sqlx::query("UPDATE data_keys SET complete_time = complete_time - interval '5 minutes'")
+        .execute(&db.pool)
+        .await
+        .unwrap();
     sealed.drop_key(&db.pool, &old).await.unwrap();
     assert!(refused(&old).await.contains("no data key"));
     assert!(refused(&new).await.contains("in use"));
