@@ -18,7 +18,7 @@ use qihang_standalone::{
 use qihang_tests::{Scratch, programs};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::link::Link;
+use crate::{front::Front, link::Link};
 
 /// Processes of each service.
 const REPLICAS: usize = 2;
@@ -31,6 +31,8 @@ const LEFTOVERS: Duration = Duration::from_secs(20);
 pub(crate) struct Fleet {
     pub(crate) processes: Processes,
     pub(crate) links: Links,
+    /// Stands before the gateways.
+    pub(crate) front: Front,
     postgres: Option<Postgres>,
     redis: Option<Redis>,
     rabbit: Option<Rabbit>,
@@ -80,6 +82,7 @@ impl Fleet {
         };
         let processes = Processes::start(folder.path(), &secrets, &options()?, &places).await?;
         let fleet = Self {
+            front: Front::open(&processes).await?,
             processes,
             links,
             postgres: Some(servers.postgres),
@@ -219,6 +222,7 @@ fn options() -> anyhow::Result<Options> {
             // Each client calls from an address of its own, as in life.
             ("gateway", "QIHANG_GATEWAY__TRUSTED_PROXIES", trusted),
             ("gateway", "QIHANG_GATEWAY__RATE_PER_MINUTE", "100000".to_owned()),
+            ("gateway", "QIHANG_GATEWAY__LAME_DUCK_MS", "1000".to_owned()),
             ("identity", "QIHANG_CAPTCHA__DIFFICULTY", "8".to_owned()),
             // A run of a thousand kills outlasts a quarter of an hour.
             ("identity", "QIHANG_TOKENS__ACCESS_MINUTES", "600".to_owned()),

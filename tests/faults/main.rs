@@ -6,6 +6,7 @@
 mod audit;
 mod client;
 mod fleet;
+mod front;
 mod kills;
 mod ledger;
 mod link;

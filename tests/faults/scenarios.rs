@@ -240,15 +240,15 @@ impl Stage {
         self.rest(&what, begun).await
     }
 
-    /// Each process of each service is replaced under load, and no request fails.
+    /// Each process of each service and each gateway is replaced under load, and no request fails.
     pub(crate) async fn rolling_restart(&mut self) -> anyhow::Result<()> {
         let begun = Instant::now();
         let load = self.load().await?;
         self.counts.retries.store(0, Ordering::Relaxed);
         let roll = async {
             let mut replaced = 0;
-            for service in SERVICES {
-                for member in self.fleet.members(service) {
+            for name in SERVICES.into_iter().chain(["gateway"]) {
+                for member in self.fleet.members(name) {
                     member.replace(Signal::Terminate, READY).await?;
                     replaced += 1;
                 }

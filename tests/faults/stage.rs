@@ -50,7 +50,7 @@ impl Stage {
     pub(crate) async fn open() -> anyhow::Result<Self> {
         let begun = Instant::now();
         let (fleet, secrets) = Fleet::start("faults").await?;
-        let url = fleet.processes.url().to_owned();
+        let url = fleet.front.url();
         let started = begun.elapsed();
         let offices = offices::open(&url, &plan(&secrets, RUN, ROSTER), EMPLOYERS).await?;
         let counts = Arc::new(Counts::default());

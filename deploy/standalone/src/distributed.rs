@@ -58,7 +58,7 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Settings of one process alone, by its service or `gateway`.
     pub environment_of: Vec<(&'static str, &'static str, String)>,
-    /// Processes of each service.
+    /// Processes of each service, and gateways.
     pub replicas: usize,
     /// Longest pause before a process that ended is started again.
     pub last_pause: Duration,
@@ -186,7 +186,10 @@ impl Processes {
                 services.push(ground.service(service, place + 1, *port)?);
             }
         }
-        let edge = vec![ground.edge()?];
+        let mut edge = Vec::new();
+        for place in 1..=options.replicas {
+            edge.push(ground.edge(place)?);
+        }
         let processes = Self {
             services: Group::start(services),
             edge: Group::start(edge),
@@ -207,13 +210,13 @@ impl Processes {
         Ok(())
     }
 
-    /// Where the gateway listens.
+    /// Where the first gateway listens.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// All processes, the gateway last.
+    /// All processes, the gateways last.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.services.members.iter().chain(&self.edge.members)
     }
@@ -244,29 +247,25 @@ impl Ground<'_> {
         ]));
         environment.extend(self.own(service));
         let ready = format!("http://127.0.0.1:{side}/readyz");
-        let mut unit = self.unit(service, port, environment, ready)?;
-        if place > 1 {
-            unit.name = format!("{service}-{place}");
-            unit.log = self.folder.join("log").join(format!("{}.log", unit.name));
-        }
-        Ok(unit)
+        self.unit(service, place, port, environment, ready)
     }
 
-    fn edge(&self) -> anyhow::Result<Unit> {
-        let http = self.http;
+    /// The first gateway listens where it was told to, others on free ports beside it.
+    fn edge(&self, place: usize) -> anyhow::Result<Unit> {
+        let http = match place {
+            1 => self.http,
+            _ => SocketAddr::new(self.http.ip(), free_port()?),
+        };
         let mut environment = self.shared();
         environment.extend(pairs([("QIHANG_GATEWAY__HTTP", http.to_string())]));
-        self.unit(
-            "gateway",
-            http.port(),
-            environment,
-            format!("http://{http}/readyz"),
-        )
+        let ready = format!("http://{http}/readyz");
+        self.unit("gateway", place, http.port(), environment, ready)
     }
 
     fn unit(
         &self,
         name: &str,
+        place: usize,
         port: u16,
         mut environment: Vec<(String, String)>,
         ready: String,
@@ -280,13 +279,17 @@ impl Ground<'_> {
             "{} is not there: build it with `cargo build --workspace --bins`",
             path.display()
         );
+        let name = match place {
+            1 => name.to_owned(),
+            _ => format!("{name}-{place}"),
+        };
         Ok(Unit {
-            name: name.to_owned(),
+            log: self.folder.join("log").join(format!("{name}.log")),
+            name,
             port,
             path,
             environment,
             last_pause: self.options.last_pause,
-            log: self.folder.join("log").join(format!("{name}.log")),
             ready,
         })
     }
