@@ -1,6 +1,6 @@
 // The menus by role. Names of students' menus are the manual's.
 import type { RoleName } from '@qihang/ui'
-import { BookOpen, ClipboardCheck, FilePenLine, Home, Megaphone, UserRound } from 'lucide-vue-next'
+import { BookOpen, Building2, ClipboardCheck, FilePenLine, GraduationCap, Home, LifeBuoy, ListChecks, Megaphone, ScrollText, Settings, ShieldCheck, Table2, TableProperties, UserRound, Users, UsersRound } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -8,6 +8,8 @@ export interface NavItem {
   /** Message key below `portal.nav`. */
   label: string
   icon: Component
+  /** Pages below another path that belong to it. */
+  also?: string
 }
 
 export interface NavGroup {
@@ -35,6 +37,54 @@ const STUDENT: NavGroup[] = [
   },
 ]
 
+const EMPLOYER: NavGroup[] = [
+  { items: [{ to: '/e/home', label: 'home', icon: Home }] },
+  {
+    label: 'contracts',
+    items: [
+      { to: '/e/agreements', label: 'agreements', icon: FilePenLine },
+      { to: '/e/bulk', label: 'bulk', icon: TableProperties },
+      { to: '/e/templates', label: 'templates', icon: ScrollText },
+    ],
+  },
+  {
+    label: 'organisation',
+    items: [
+      { to: '/e/org', label: 'org', icon: Building2 },
+      { to: '/e/members', label: 'members', icon: Users },
+    ],
+  },
+]
+
+/** The office's menu; departments use part of it. */
+const SCHOOL: (NavGroup & { items: (NavItem & { office?: boolean })[] })[] = [
+  {
+    items: [
+      { to: '/c/home', label: 'home', icon: Home },
+      { to: '/c/queue', label: 'reviews', icon: ListChecks, also: '/c/review' },
+    ],
+  },
+  {
+    label: 'students',
+    items: [
+      { to: '/c/students', label: 'records', icon: GraduationCap },
+      { to: '/c/roster', label: 'roster', icon: Table2, office: true },
+      { to: '/c/tickets', label: 'tickets', icon: LifeBuoy, office: true },
+    ],
+  },
+  {
+    label: 'office',
+    items: [
+      { to: '/c/employers', label: 'employers', icon: Building2, office: true },
+      { to: '/c/announcements', label: 'announcements', icon: Megaphone, office: true },
+      { to: '/c/staff', label: 'staff', icon: UsersRound, office: true },
+      { to: '/c/settings', label: 'settings', icon: Settings, office: true },
+      { to: '/c/audit', label: 'audit', icon: ShieldCheck, office: true },
+    ],
+  },
+]
+const DEPARTMENT: NavGroup[] = SCHOOL.map((group) => ({ ...group, items: group.items.filter((item) => item.office !== true) })).filter((group) => group.items.length > 0)
+
 /** Menus by role; who has none uses the API (see README). */
-export const NAVIGATION: Partial<Record<RoleName, NavGroup[]>> = { STUDENT }
-export const HOME: Partial<Record<RoleName, string>> = { STUDENT: '/s/home' }
+export const NAVIGATION: Partial<Record<RoleName, NavGroup[]>> = { STUDENT, EMPLOYER, SCHOOL, DEPARTMENT }
+export const HOME: Partial<Record<RoleName, string>> = { STUDENT: '/s/home', EMPLOYER: '/e/home', SCHOOL: '/c/home', DEPARTMENT: '/c/home' }

@@ -1,0 +1,28 @@
+// The pages of a school's employment office and of its departments.
+import { addStates } from '@qihang/domain'
+import { addArea, area } from '@qihang/ui'
+import type { RouteRecordRaw } from 'vue-router'
+
+addArea('school', { 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
+
+addStates('help', { OPEN: 'warn', RESOLVED: 'good', CLOSED: 'quiet' })
+addStates('import', { PENDING: 'info', RUNNING: 'info', SUCCEEDED: 'good', FAILED: 'bad' })
+addStates('staff', { PENDING: 'warn', ACTIVE: 'good', DISABLED: 'quiet' })
+addStates('announcement', { DRAFT: 'quiet', SCHEDULED: 'info', PUBLISHED: 'good', WITHDRAWN: 'quiet' })
+
+// One component for list and record, so that the list stays as it is while records come and go.
+const queue = () => import('./pages/QueuePage.vue')
+
+/** What departments use too. */
+const SHARED: RouteRecordRaw[] = [
+  { path: '/c/queue', component: queue, meta: { title: 'school.queue.title' } },
+  { path: '/c/review/:kind(origin|correction|agreement|help)/:id', component: queue, meta: { title: 'school.queue.title' } },
+]
+
+/** What is the office's alone. */
+const OFFICE: RouteRecordRaw[] = []
+
+// Fields of a student's record are called by the student area's words.
+const words = (routes: RouteRecordRaw[]) => routes.map((route) => ({ ...route, meta: { ...route.meta, areas: ['student'] } })) as RouteRecordRaw[]
+
+export const routes = [...area('school', ['SCHOOL', 'DEPARTMENT'], words(SHARED)), ...area('school', ['SCHOOL'], words(OFFICE))]
