@@ -10,6 +10,8 @@ export interface NavItem {
   icon: Component
   /** Pages below another path that belong to it. */
   also?: string
+  /** The school office's alone, not its departments'. */
+  office?: boolean
 }
 
 export interface NavGroup {
@@ -57,7 +59,7 @@ const EMPLOYER: NavGroup[] = [
 ]
 
 /** The office's menu; departments use part of it. */
-const SCHOOL: (NavGroup & { items: (NavItem & { office?: boolean })[] })[] = [
+const SCHOOL: NavGroup[] = [
   {
     items: [
       { to: '/c/home', label: 'home', icon: Home },
