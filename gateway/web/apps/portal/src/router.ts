@@ -2,6 +2,7 @@ import { addArea, area, guard } from '@qihang/ui'
 import { createRouter, createWebHistory } from 'vue-router'
 import { entryRoutes } from '@qihang/student'
 import { routes as employer } from './areas/employer/routes'
+import { routes as province } from './areas/province/routes'
 import { routes as pub } from './areas/public/routes'
 import { routes as school } from './areas/school/routes'
 import { routes as student } from './areas/student/routes'
@@ -10,7 +11,7 @@ addArea('portal', { 'zh-CN': () => import('./locales/zh-CN.json'), en: () => imp
 
 export const router = createRouter({
   history: createWebHistory('/'),
-  routes: [...pub, ...entryRoutes(), ...student, ...employer, ...school].map((route) => ({ ...route, meta: { ...route.meta, areas: ['portal', ...(route.meta?.areas ?? [])] } })).concat(
+  routes: [...pub, ...entryRoutes(), ...student, ...employer, ...school, ...province].map((route) => ({ ...route, meta: { ...route.meta, areas: ['portal', ...(route.meta?.areas ?? [])] } })).concat(
     area('portal', undefined, [
       { path: '/forbidden', component: () => import('@qihang/ui/pages/ForbiddenPage.vue'), meta: { title: 'ui.forbidden.title' } },
       { path: '/:rest(.*)*', component: () => import('@qihang/ui/pages/LostPage.vue'), meta: { title: 'ui.lost.title' } },

@@ -1,6 +1,6 @@
 // The menus by role. Names of students' menus are the manual's.
 import type { RoleName } from '@qihang/ui'
-import { BookOpen, Building2, ClipboardCheck, FilePenLine, GraduationCap, Home, LifeBuoy, ListChecks, Megaphone, ScrollText, Settings, ShieldCheck, Table2, TableProperties, UserRound, Users, UsersRound } from 'lucide-vue-next'
+import { Activity, BookMarked, BookOpen, Building2, CalendarRange, ClipboardCheck, FilePenLine, GraduationCap, Home, KeyRound, LifeBuoy, ListChecks, Megaphone, School, ScrollText, Settings, ShieldCheck, Table2, TableProperties, UserRound, UserRoundCheck, Users, UsersRound } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -87,6 +87,41 @@ const SCHOOL: NavGroup[] = [
 ]
 const DEPARTMENT: NavGroup[] = SCHOOL.map((group) => ({ ...group, items: group.items.filter((item) => item.office !== true) })).filter((group) => group.items.length > 0)
 
+const PROVINCE: NavGroup[] = [
+  { items: [{ to: '/p/home', label: 'home', icon: Home }] },
+  {
+    label: 'admission',
+    items: [
+      { to: '/p/employers', label: 'employers', icon: Building2 },
+      { to: '/p/members', label: 'memberRequests', icon: UserRoundCheck },
+      { to: '/p/schools', label: 'schools', icon: School },
+    ],
+  },
+  {
+    label: 'rules',
+    items: [
+      { to: '/p/calendar', label: 'calendar', icon: CalendarRange },
+      { to: '/p/dictionaries', label: 'dictionaries', icon: BookMarked },
+      { to: '/p/templates', label: 'agreementForms', icon: ScrollText },
+    ],
+  },
+  {
+    label: 'publishing',
+    items: [
+      { to: '/p/announcements', label: 'announcements', icon: Megaphone },
+      { to: '/p/guides', label: 'guides', icon: BookOpen },
+    ],
+  },
+  {
+    label: 'system',
+    items: [
+      { to: '/p/security', label: 'audit', icon: ShieldCheck },
+      { to: '/p/admins', label: 'admins', icon: KeyRound },
+      { to: '/p/ops', label: 'ops', icon: Activity },
+    ],
+  },
+]
+
 /** Menus by role; who has none uses the API (see README). */
-export const NAVIGATION: Partial<Record<RoleName, NavGroup[]>> = { STUDENT, EMPLOYER, SCHOOL, DEPARTMENT }
-export const HOME: Partial<Record<RoleName, string>> = { STUDENT: '/s/home', EMPLOYER: '/e/home', SCHOOL: '/c/home', DEPARTMENT: '/c/home' }
+export const NAVIGATION: Partial<Record<RoleName, NavGroup[]>> = { STUDENT, EMPLOYER, SCHOOL, DEPARTMENT, PROVINCE }
+export const HOME: Partial<Record<RoleName, string>> = { STUDENT: '/s/home', EMPLOYER: '/e/home', SCHOOL: '/c/home', DEPARTMENT: '/c/home', PROVINCE: '/p/home' }

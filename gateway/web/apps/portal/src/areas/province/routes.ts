@@ -1,0 +1,15 @@
+// The pages of the province's employment centre.
+import { addStates } from '@qihang/domain'
+import { addArea, area } from '@qihang/ui'
+
+addArea('province', { 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
+
+addStates('school', { OPEN: 'good', CLOSED: 'quiet' })
+addStates('proposal', { OPEN: 'warn', CONFIRMED: 'good', DECLINED: 'bad', WITHDRAWN: 'quiet', LAPSED: 'quiet' })
+
+export const routes = area('province', ['PROVINCE'], [
+  { path: '/p/employers', component: () => import('./pages/EmployersPage.vue'), meta: { title: 'province.employers.title' } },
+  { path: '/p/employers/freezes', component: () => import('./pages/FreezesPage.vue'), meta: { title: 'province.employers.view.freezes' } },
+  { path: '/p/employers/blacklist', component: () => import('./pages/BlacklistPage.vue'), meta: { title: 'province.employers.view.blacklist' } },
+  { path: '/p/employers/:id', component: () => import('./pages/EmployerPage.vue'), meta: { title: 'province.employer.title' } },
+])
