@@ -8,6 +8,8 @@ addStates('school', { OPEN: 'good', CLOSED: 'quiet' })
 addStates('proposal', { OPEN: 'warn', CONFIRMED: 'good', DECLINED: 'bad', WITHDRAWN: 'quiet', LAPSED: 'quiet' })
 
 export const routes = area('province', ['PROVINCE'], [
+  { path: '/p/schools', component: () => import('./pages/SchoolsPage.vue'), meta: { title: 'province.schools.title' } },
+  { path: '/p/schools/:code', component: () => import('./pages/SchoolPage.vue'), meta: { title: 'province.schools.title' } },
   { path: '/p/employers', component: () => import('./pages/EmployersPage.vue'), meta: { title: 'province.employers.title' } },
   { path: '/p/employers/freezes', component: () => import('./pages/FreezesPage.vue'), meta: { title: 'province.employers.view.freezes' } },
   { path: '/p/employers/blacklist', component: () => import('./pages/BlacklistPage.vue'), meta: { title: 'province.employers.view.blacklist' } },
