@@ -38,8 +38,9 @@ it('knows kinds by their address', () => {
   expect(kindOf('other')).toBeUndefined()
 })
 
-it('rounds what is left up', () => {
+it('never tells less than a minute of what is left', () => {
   expect(minutesLeft('2026-11-27T12:00:01Z', NOW)).toBe(1)
+  expect(minutesLeft('2026-11-27T12:10:05Z', NOW)).toBe(10)
   expect(minutesLeft('2026-11-27T11:00:00Z', NOW)).toBe(0)
   expect(minutesLeft(undefined, NOW)).toBe(0)
 })

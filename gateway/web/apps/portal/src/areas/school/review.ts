@@ -49,9 +49,10 @@ export function hindrance(actions: readonly Schema<'common.v1.Action'>[] | undef
   return actions?.find((action) => action.name === name && !action.allowed)?.reason ?? ''
 }
 
-/** Whole minutes until a moment, rounded up; 0 once it has passed. */
+/** Whole minutes until a moment, the last one counting as one; 0 once it has passed. */
 export function minutesLeft(until: string | undefined, now: Date): number {
-  return until === undefined ? 0 : Math.max(0, Math.ceil((Date.parse(until) - now.getTime()) / 60_000))
+  const remaining = until === undefined ? 0 : (Date.parse(until) - now.getTime()) / 60_000
+  return remaining <= 0 ? 0 : Math.max(1, Math.floor(remaining))
 }
 
 /** Most reviews that one batch may hold. */

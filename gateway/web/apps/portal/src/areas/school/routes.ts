@@ -20,7 +20,10 @@ const SHARED: RouteRecordRaw[] = [
 ]
 
 /** What is the office's alone. */
-const OFFICE: RouteRecordRaw[] = []
+const OFFICE: RouteRecordRaw[] = [
+  { path: '/c/roster', component: () => import('./pages/RosterPage.vue'), meta: { title: 'school.roster.title' } },
+  { path: '/c/roster/:id', component: () => import('./pages/ImportPage.vue'), meta: { title: 'school.roster.title' } },
+]
 
 // Fields of a student's record are called by the student area's words.
 const words = (routes: RouteRecordRaw[]) => routes.map((route) => ({ ...route, meta: { ...route.meta, areas: ['student'] } })) as RouteRecordRaw[]
