@@ -8,6 +8,9 @@ addStates('school', { OPEN: 'good', CLOSED: 'quiet' })
 addStates('proposal', { OPEN: 'warn', CONFIRMED: 'good', DECLINED: 'bad', WITHDRAWN: 'quiet', LAPSED: 'quiet' })
 
 export const routes = area('province', ['PROVINCE'], [
+  { path: '/p/home', component: () => import('./pages/HomePage.vue'), meta: { title: 'portal.nav.home' } },
+  { path: '/p/calendar', component: () => import('./pages/CalendarPage.vue'), meta: { title: 'province.calendar.title' } },
+  { path: '/p/members', component: () => import('./pages/MembersPage.vue'), meta: { title: 'province.members.title' } },
   { path: '/p/schools', component: () => import('./pages/SchoolsPage.vue'), meta: { title: 'province.schools.title' } },
   { path: '/p/schools/:code', component: () => import('./pages/SchoolPage.vue'), meta: { title: 'province.schools.title' } },
   { path: '/p/employers', component: () => import('./pages/EmployersPage.vue'), meta: { title: 'province.employers.title' } },
