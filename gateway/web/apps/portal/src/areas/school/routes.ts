@@ -17,6 +17,8 @@ const queue = () => import('./pages/QueuePage.vue')
 const SHARED: RouteRecordRaw[] = [
   { path: '/c/queue', component: queue, meta: { title: 'school.queue.title' } },
   { path: '/c/review/:kind(origin|correction|agreement|help)/:id', component: queue, meta: { title: 'school.queue.title' } },
+  { path: '/c/students', component: () => import('./pages/StudentsPage.vue'), meta: { title: 'school.students.title' } },
+  { path: '/c/students/:id', component: () => import('./pages/StudentPage.vue'), meta: { title: 'school.students.title' } },
 ]
 
 /** What is the office's alone. */
