@@ -1,6 +1,6 @@
 // The menus by role. Names of students' menus are the manual's.
 import type { RoleName } from '@qihang/ui'
-import { Activity, BookMarked, BookOpen, Building2, CalendarRange, ClipboardCheck, FilePenLine, GraduationCap, Home, KeyRound, LifeBuoy, ListChecks, Megaphone, School, ScrollText, Settings, ShieldCheck, Table2, TableProperties, UserRound, UserRoundCheck, Users, UsersRound } from 'lucide-vue-next'
+import { Activity, BookMarked, BookOpen, Building2, CalendarRange, CircleUserRound, ClipboardCheck, FilePenLine, GraduationCap, Home, KeyRound, LifeBuoy, ListChecks, Megaphone, School, ScrollText, Settings, ShieldCheck, Table2, TableProperties, UserRound, UserRoundCheck, Users, UsersRound } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -39,6 +39,9 @@ const STUDENT: NavGroup[] = [
   },
 ]
 
+/** What every role but students has last: the own account. */
+const own = (prefix: 'e' | 'c' | 'p'): NavGroup => ({ label: 'own', items: [{ to: `/${prefix}/account`, label: 'account', icon: CircleUserRound }] })
+
 const EMPLOYER: NavGroup[] = [
   { items: [{ to: '/e/home', label: 'home', icon: Home }] },
   {
@@ -54,8 +57,10 @@ const EMPLOYER: NavGroup[] = [
     items: [
       { to: '/e/org', label: 'org', icon: Building2 },
       { to: '/e/members', label: 'members', icon: Users },
+      { to: '/e/announcements', label: 'announcements', icon: Megaphone },
     ],
   },
+  own('e'),
 ]
 
 /** The office's menu; departments use part of it. */
@@ -84,6 +89,7 @@ const SCHOOL: NavGroup[] = [
       { to: '/c/audit', label: 'audit', icon: ShieldCheck, office: true },
     ],
   },
+  own('c'),
 ]
 const DEPARTMENT: NavGroup[] = SCHOOL.map((group) => ({ ...group, items: group.items.filter((item) => item.office !== true) })).filter((group) => group.items.length > 0)
 
@@ -120,6 +126,7 @@ const PROVINCE: NavGroup[] = [
       { to: '/p/ops', label: 'ops', icon: Activity },
     ],
   },
+  own('p'),
 ]
 
 /** Menus by role; who has none uses the API (see README). */
