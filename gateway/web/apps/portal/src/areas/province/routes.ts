@@ -8,6 +8,10 @@ addStates('school', { OPEN: 'good', CLOSED: 'quiet' })
 addStates('proposal', { OPEN: 'warn', CONFIRMED: 'good', DECLINED: 'bad', WITHDRAWN: 'quiet', LAPSED: 'quiet' })
 
 export const routes = area('province', ['PROVINCE'], [
+  { path: '/p/dictionaries', component: () => import('./pages/DictionariesPage.vue'), meta: { title: 'province.dictionary.list' } },
+  { path: '/p/dictionaries/:name', component: () => import('./pages/DictionaryPage.vue'), meta: { title: 'province.dictionary.list' } },
+  { path: '/p/guides', component: () => import('./pages/GuidesPage.vue'), meta: { title: 'province.guide.list' } },
+  { path: '/p/guides/:slug', component: () => import('./pages/GuidePage.vue'), meta: { title: 'province.guide.list' } },
   { path: '/p/home', component: () => import('./pages/HomePage.vue'), meta: { title: 'portal.nav.home' } },
   { path: '/p/calendar', component: () => import('./pages/CalendarPage.vue'), meta: { title: 'province.calendar.title' } },
   { path: '/p/members', component: () => import('./pages/MembersPage.vue'), meta: { title: 'province.members.title' } },
