@@ -2,7 +2,7 @@
 // sent, so that a break is gone on from and nobody is invited twice.
 import { api, data, requestId, type Schema } from '@qihang/api'
 import { computed, ref, watch, type ComputedRef, type Ref } from 'vue'
-import { CHUNK, numbered, pieces, type Cells, type Outcome } from './bulk'
+import { base64, CHUNK, numbered, pieces, type Cells, type Outcome } from './bulk'
 import type { TermsValues } from './terms'
 import { termsBody } from './terms'
 
@@ -11,6 +11,8 @@ export interface BulkValues extends TermsValues {
   rows: Cells[]
   /** Keys of the pieces that are being sent; none before. */
   requestIds: string[]
+  /** Fingerprint of what these keys are for: other rows are other acts. */
+  requestFor: string
 }
 
 export interface Sheet {
@@ -32,6 +34,11 @@ export interface Bulk {
   finished: ComputedRef<boolean>
   check: () => Promise<void>
   send: () => Promise<void>
+}
+
+async function fingerprint(...parts: unknown[]): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(parts)))
+  return base64(new Uint8Array(hash))
 }
 
 export function useBulk(values: BulkValues, file: Ref<Sheet | undefined>): Bulk {
@@ -67,19 +74,19 @@ export function useBulk(values: BulkValues, file: Ref<Sheet | undefined>): Bulk 
   const send = (): Promise<void> =>
     work('send', async () => {
       const all = sheets(CHUNK)
-      if (values.requestIds.length !== all.length) values.requestIds = all.map(() => requestId())
+      const print = await fingerprint(termsBody(values), values.validDays, all)
+      if (values.requestFor !== print) Object.assign(values, { requestFor: print, requestIds: all.map(() => requestId()) })
       for (let piece = done.value; piece < all.length; piece++) {
         const answer = await ask(all[piece] ?? '', values.requestIds[piece] ?? '', false)
         outcomes.value = [...outcomes.value, ...numbered(answer.rows, piece, CHUNK)]
         done.value = piece + 1
       }
     })
-  // What was checked is not what stands here any more; other rows are other acts.
+  // What was checked is not what stands here any more.
   watch([() => JSON.stringify([termsBody(values), values.rows, values.validDays]), file], () => {
     report.value = undefined
     outcomes.value = []
     done.value = 0
-    values.requestIds = []
   })
   return { report, outcomes, failure, busy, done, total, finished, check, send }
 }
