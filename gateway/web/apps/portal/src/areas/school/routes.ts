@@ -15,6 +15,7 @@ const queue = () => import('./pages/QueuePage.vue')
 
 /** What departments use too. */
 const SHARED: RouteRecordRaw[] = [
+  { path: '/c/home', component: () => import('./pages/HomePage.vue'), meta: { title: 'school.home.title' } },
   { path: '/c/queue', component: queue, meta: { title: 'school.queue.title' } },
   { path: '/c/review/:kind(origin|correction|agreement|help)/:id', component: queue, meta: { title: 'school.queue.title' } },
   { path: '/c/students', component: () => import('./pages/StudentsPage.vue'), meta: { title: 'school.students.title' } },
@@ -25,6 +26,7 @@ const SHARED: RouteRecordRaw[] = [
 const OFFICE: RouteRecordRaw[] = [
   { path: '/c/roster', component: () => import('./pages/RosterPage.vue'), meta: { title: 'school.roster.title' } },
   { path: '/c/roster/:id', component: () => import('./pages/ImportPage.vue'), meta: { title: 'school.roster.title' } },
+  { path: '/c/staff', component: () => import('./pages/StaffPage.vue'), meta: { title: 'school.staff.title' } },
 ]
 
 // Fields of a student's record are called by the student area's words.
