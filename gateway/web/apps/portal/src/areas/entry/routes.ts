@@ -9,7 +9,10 @@ addArea('access', { 'zh-CN': () => import('./locales/zh-CN.json'), en: () => imp
 const page = (path: string, component: () => Promise<unknown>, title: string): RouteRecordRaw => ({ path, component, meta: { title, areas: ['entry', 'account'] } }) as RouteRecordRaw
 
 export const routes: RouteRecordRaw[] = [
-  ...area('access', undefined, entryRoutes({ login: () => import('./pages/LoginPage.vue'), reset: () => import('./pages/ForgotPage.vue') })),
+  ...area('access', undefined, entryRoutes({
+    login: { component: () => import('./pages/LoginPage.vue'), title: 'access.login.title' },
+    reset: { component: () => import('./pages/ForgotPage.vue'), title: 'entry.reset.title' },
+  })),
   ...area('access', undefined, [
     page('/activate', () => import('./pages/ActivatePage.vue'), 'access.activate.title'),
     page('/join', () => import('./pages/JoinPage.vue'), 'access.join.title'),
