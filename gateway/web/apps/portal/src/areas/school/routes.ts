@@ -27,6 +27,11 @@ const OFFICE: RouteRecordRaw[] = [
   { path: '/c/roster', component: () => import('./pages/RosterPage.vue'), meta: { title: 'school.roster.title' } },
   { path: '/c/roster/:id', component: () => import('./pages/ImportPage.vue'), meta: { title: 'school.roster.title' } },
   { path: '/c/staff', component: () => import('./pages/StaffPage.vue'), meta: { title: 'school.staff.title' } },
+  { path: '/c/settings', component: () => import('./pages/SettingsPage.vue'), meta: { title: 'school.settings.title' } },
+  { path: '/c/tickets', component: () => import('./pages/TicketsPage.vue'), meta: { title: 'school.tickets.title' } },
+  { path: '/c/employers', component: () => import('./pages/EmployersPage.vue'), meta: { title: 'school.employers.title' } },
+  { path: '/c/employers/:id', component: () => import('./pages/EmployerPage.vue'), meta: { title: 'school.employers.title' } },
+  { path: '/c/audit', component: () => import('./pages/AuditPage.vue'), meta: { title: 'school.audit.title' } },
 ]
 
 // Fields of a student's record are called by the student area's words.
