@@ -1,4 +1,5 @@
 export * from './states'
+export * from './terms'
 export * from './time'
 export * as rules from './validate'
 export type { Complaint, Rule } from './validate'

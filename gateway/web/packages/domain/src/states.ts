@@ -20,6 +20,8 @@ const TONES: Record<string, Record<string, Tone>> = {
     TERMINATED: 'quiet',
   },
   slot: { FREE: 'warn', RESERVED: 'info', HELD: 'good', RELEASING: 'warn' },
+  employer: { REGISTERED: 'warn', PENDING_REVIEW: 'info', RETURNED: 'bad', APPROVED: 'good', REJECTED: 'bad', SUSPENDED: 'bad', EXPIRED: 'warn' },
+  member: { INVITED: 'info', REQUESTED: 'warn', ACTIVE: 'good', REMOVED: 'quiet' },
   correction: { SUBMITTED: 'info', DEPARTMENT_PASSED: 'info', FIRST_APPROVED: 'info', APPROVED: 'good', REJECTED: 'bad', WITHDRAWN: 'quiet' },
 }
 

@@ -6,6 +6,11 @@ export function normalise(text: string): string {
   return text.normalize('NFKC').trim()
 }
 
+/** Full-width digits, letters and spaces to the plain ones; brackets and commas of Chinese text stay, since names have them. */
+export function tidyText(text: string): string {
+  return text.replace(/[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u3000]/g, (letter) => letter.normalize('NFKC')).trim()
+}
+
 /** Digits only, where people write blanks and dashes between them. */
 export function digits(text: string): string {
   return normalise(text).replace(/[\s-]/g, '')

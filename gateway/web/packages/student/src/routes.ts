@@ -1,4 +1,5 @@
 // The student's pages: one table from which the portal and the phone app take their routes, so that both have the same.
+import { ACCOUNT_PAGES } from '@qihang/account'
 import { addArea, area } from '@qihang/ui'
 import type { RouteRecordRaw } from 'vue-router'
 
@@ -34,18 +35,22 @@ export const STUDENT_ROUTES: readonly StudentRoute[] = [
   { name: 'student.basic', portal: '/s/profile/basic', h5: '/me/basic', component: () => import('./pages/BasicPage.vue'), title: 'student.profile.basic' },
   { name: 'student.avatar', portal: '/s/profile/avatar', h5: '/me/avatar', component: () => import('./pages/AvatarPage.vue'), title: 'student.profile.avatar' },
   { name: 'student.privacy', portal: '/s/profile/privacy', h5: '/me/privacy', component: () => import('./pages/PrivacyPage.vue'), title: 'student.profile.privacy' },
-  { name: 'student.password', portal: '/s/profile/password', h5: '/me/password', component: () => import('./pages/PasswordPage.vue'), title: 'student.profile.password' },
-  { name: 'student.devices', portal: '/s/profile/devices', h5: '/me/devices', component: () => import('./pages/DevicesPage.vue'), title: 'student.profile.devices' },
-  { name: 'student.data', portal: '/s/profile/data', h5: '/me/data', component: () => import('./pages/DataPage.vue'), title: 'student.profile.data' },
-  { name: 'student.announcements', portal: '/s/announcements', h5: '/announcements', component: () => import('./pages/AnnouncementsPage.vue'), title: 'student.announcements.title' },
-  { name: 'student.announcement', portal: '/s/announcements/:id', h5: '/announcements/:id', component: () => import('./pages/AnnouncementPage.vue'), title: 'student.announcements.title' },
+  { name: 'student.password', portal: '/s/profile/password', h5: '/me/password', ...ACCOUNT_PAGES.password },
+  { name: 'student.devices', portal: '/s/profile/devices', h5: '/me/devices', ...ACCOUNT_PAGES.devices },
+  { name: 'student.activity', portal: '/s/profile/activity', h5: '/me/activity', ...ACCOUNT_PAGES.activity },
+  { name: 'student.data', portal: '/s/profile/data', h5: '/me/data', ...ACCOUNT_PAGES.data },
+  { name: 'student.announcements', portal: '/s/announcements', h5: '/announcements', ...ACCOUNT_PAGES.announcements },
+  { name: 'student.announcement', portal: '/s/announcements/:id', h5: '/announcements/:id', ...ACCOUNT_PAGES.announcement },
 ]
+
+/** The pages of 个人信息维护, shown as tabs. */
+const PROFILE = ['basic', 'avatar', 'privacy', 'password', 'devices', 'activity', 'data'].map((name) => `student.${name}`)
 
 /** The routes of one app. */
 export function studentRoutes(app: App): RouteRecordRaw[] {
   return area(
     'student',
     ['STUDENT'],
-    STUDENT_ROUTES.map(({ name, component, title, ...paths }) => ({ name, path: paths[app], component, meta: { title } }) as RouteRecordRaw),
+    STUDENT_ROUTES.map(({ name, component, title, ...paths }) => ({ name, path: paths[app], component, meta: { title, areas: ['account'], ...(PROFILE.includes(name) ? { tabs: PROFILE } : {}) } }) as RouteRecordRaw),
   )
 }

@@ -1,3 +1,4 @@
+export * from './acts'
 export * from './captcha'
 export * from './clock'
 export * from './dictionaries'

@@ -52,11 +52,15 @@ export function useSession(): Session {
   const client = useQueryClient()
   const query = useQuery({ queryKey: KEY, queryFn: fetchAccount, staleTime: 60_000 })
   const account = computed(() => query.data.value ?? null)
+  /** What was answered to somebody else is forgotten. The account itself stays: the shell looks at it. */
+  function forget(): void {
+    client.removeQueries({ predicate: (other) => other.queryKey[0] !== KEY[0] })
+  }
   return {
     account,
     role: computed(() => roleOf(account.value)),
     async entered(entering) {
-      client.clear()
+      forget()
       if (entering !== undefined) client.setQueryData(KEY, entering)
       else await client.fetchQuery({ queryKey: KEY, queryFn: fetchAccount })
     },
@@ -64,7 +68,7 @@ export function useSession(): Session {
       try {
         await api.POST('/v1/sessions:logout', { body: {} })
       } finally {
-        client.clear()
+        forget()
         client.setQueryData(KEY, null)
       }
     },
