@@ -83,7 +83,7 @@ const SCHOOL: NavGroup[] = [
     label: 'office',
     items: [
       { to: '/c/employers', label: 'employers', icon: Building2, office: true },
-      { to: '/c/announcements', label: 'announcements', icon: Megaphone, office: true },
+      { to: '/c/announcements', label: 'announcements', icon: Megaphone },
       { to: '/c/staff', label: 'staff', icon: UsersRound, office: true },
       { to: '/c/settings', label: 'settings', icon: Settings, office: true },
       { to: '/c/audit', label: 'audit', icon: ShieldCheck, office: true },

@@ -18,6 +18,8 @@ const SHARED: RouteRecordRaw[] = [
   { path: '/c/home', component: () => import('./pages/HomePage.vue'), meta: { title: 'school.home.title' } },
   { path: '/c/queue', component: queue, meta: { title: 'school.queue.title' } },
   { path: '/c/review/:kind(origin|correction|agreement|help)/:id', component: queue, meta: { title: 'school.queue.title' } },
+  { path: '/c/announcements', component: () => import('./pages/NewsListPage.vue'), meta: { title: 'school.news.list' } },
+  { path: '/c/announcements/:id([0-9a-f-]{36})', component: () => import('./pages/NewsPage.vue'), meta: { title: 'school.news.list' } },
   { path: '/c/students', component: () => import('./pages/StudentsPage.vue'), meta: { title: 'school.students.title' } },
   { path: '/c/students/:id', component: () => import('./pages/StudentPage.vue'), meta: { title: 'school.students.title' } },
 ]
@@ -31,10 +33,11 @@ const OFFICE: RouteRecordRaw[] = [
   { path: '/c/tickets', component: () => import('./pages/TicketsPage.vue'), meta: { title: 'school.tickets.title' } },
   { path: '/c/employers', component: () => import('./pages/EmployersPage.vue'), meta: { title: 'school.employers.title' } },
   { path: '/c/employers/:id', component: () => import('./pages/EmployerPage.vue'), meta: { title: 'school.employers.title' } },
+  { path: '/c/announcements/new', component: () => import('./pages/NewsNewPage.vue'), meta: { title: 'school.news.write' } },
   { path: '/c/audit', component: () => import('./pages/AuditPage.vue'), meta: { title: 'school.audit.title' } },
 ]
 
-// Fields of a student's record are called by the student area's words.
-const words = (routes: RouteRecordRaw[]) => routes.map((route) => ({ ...route, meta: { ...route.meta, areas: ['student'] } })) as RouteRecordRaw[]
+// Fields of a student's record are called by the student area's words; publishing and receipts are the province's parts.
+const words = (routes: RouteRecordRaw[]) => routes.map((route) => ({ ...route, meta: { ...route.meta, areas: route.path.startsWith('/c/announcements') ? ['student', 'province'] : ['student'] } })) as RouteRecordRaw[]
 
 export const routes = [...area('school', ['SCHOOL', 'DEPARTMENT'], words(SHARED)), ...area('school', ['SCHOOL'], words(OFFICE))]
