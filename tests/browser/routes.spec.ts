@@ -1,0 +1,106 @@
+// Every page of both apps: its console is clean, axe finds nothing, nothing has to be scrolled sideways, at 1280 and at 375 px.
+// The routes are asked of the apps themselves, so that a new page is looked at without a line here, or wants one that says which
+// record to show.
+import { type Browser, type BrowserContext, expect, test } from '@playwright/test'
+import { complaints, examine, settled } from './page'
+import { get, LOGINS, type Role, signIn, URL } from './session'
+
+const WIDTHS = [1280, 375] as const
+
+interface Route {
+  path: string
+  roles?: string[]
+  redirect: boolean
+}
+
+/** The role that sees a page, by the roles that its route names. */
+const ROLES: Record<string, Role> = { STUDENT: 'student', EMPLOYER: 'employer', SCHOOL: 'school', DEPARTMENT: 'school', PROVINCE: 'province' }
+
+type Lister = (context: BrowserContext) => Promise<string>
+
+async function first(context: BrowserContext, path: string, list: string, field = 'id'): Promise<string> {
+  const answer = await get<Record<string, Record<string, string>[]>>(context, path)
+  return answer[list]?.[0]?.[field] ?? ''
+}
+
+const sent: Lister = (context) => first(context, '/v1/agreements:sent?pageSize=1', 'agreements')
+const mine: Lister = (context) => first(context, '/v1/agreements:mine?pageSize=1', 'agreements')
+const announcement: Lister = (context) => first(context, '/v1/announcements?pageSize=1', 'announcements')
+const employer: Lister = (context) => first(context, '/v1/employers?pageSize=1', 'employers')
+const guide: Lister = (context) => first(context, '/v1/guides', 'guides', 'slug')
+
+/** Which record a route with a parameter shows: the first part of its path that fits decides. */
+const RECORDS: readonly (readonly [RegExp, Lister])[] = [
+  [/^\/e\/agreements\//, sent],
+  [/^(?:\/s)?\/signing\/online\//, mine],
+  [/\/announcements\//, announcement],
+  [/\/employers\//, employer],
+  [/\/(?:help|guide|guides)\//, guide],
+  [/^\/c\/students\//, (context) => first(context, '/v1/students?pageSize=1', 'students')],
+  [/^\/c\/roster\//, (context) => first(context, '/v1/roster/imports?pageSize=1', 'imports')],
+  [/^\/c\/review\//, (context) => first(context, '/v1/students?pageSize=1', 'students')],
+  [/^\/p\/dictionaries\//, (context) => first(context, '/v1/dictionaries', 'dictionaries', 'name')],
+  [/^\/p\/schools\//, () => Promise.resolve(LOGINS.student.school)],
+]
+
+/** Routes that show nothing of their own. */
+const PASSED_OVER = [/:rest/]
+
+async function routes(browser: Browser, app: string): Promise<Route[]> {
+  const page = await browser.newPage()
+  await page.goto(`${URL}${app}/login`)
+  await settled(page)
+  const found = await page.evaluate(() => {
+    interface Table { getRoutes(): { path: string; redirect?: unknown; meta: { roles?: string[] } }[] }
+    const mounted = document.querySelector('#app') as unknown as { __vue_app__: { config: { globalProperties: { $router: Table } } } }
+    return mounted.__vue_app__.config.globalProperties.$router.getRoutes().map(({ path, redirect, meta }) => ({ path, roles: meta.roles ?? [], redirect: redirect !== undefined }))
+  })
+  await page.close()
+  return found
+}
+
+/** The address of a route, with a record where it shows one. */
+async function address(context: BrowserContext, { path }: Route): Promise<string> {
+  if (!path.includes(':')) return path
+  if (path.startsWith('/verify')) return '/verify'
+  const lister = RECORDS.find(([fits]) => fits.test(path))?.[1]
+  if (lister === undefined) throw new Error(`routes.spec.ts does not say which record ${path} shows`)
+  const record = await lister(context)
+  expect(record, `a record for ${path}`).not.toBe('')
+  return path.replace(/:kind\([^)]*\)/, 'origin').replace(/:(?:id|slug|code|name)(?:\([^/]*\))?/, record)
+}
+
+async function visit(context: BrowserContext, url: string): Promise<string[]> {
+  const page = await context.newPage()
+  const found: string[] = []
+  complaints(page, found)
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: width > 700 ? 800 : 812 })
+    if (width === WIDTHS[0]) await page.goto(url)
+    await settled(page)
+    found.push(...(await examine(page)).map((finding) => `${width} px: ${finding}`))
+    const name = url.replace(URL, '').replaceAll(/[^a-z0-9-]+/gi, '_')
+    await page.screenshot({ path: test.info().outputPath(`${name}-${width}.png`), fullPage: true })
+  }
+  await page.close()
+  return found.map((finding) => `${url.replace(URL, '')} ${finding}`)
+}
+
+for (const app of ['', '/h5']) {
+  for (const role of ['nobody', 'student', 'employer', 'school', 'province'] as const) {
+    if (app === '/h5' && !['nobody', 'student'].includes(role)) continue
+    test(`pages of ${role} in ${app === '' ? 'the portal' : 'the phone app'}`, async ({ browser }) => {
+      test.setTimeout(600_000)
+      const context = await browser.newContext({ baseURL: URL })
+      await signIn(context, role)
+      const found: string[] = []
+      for (const route of await routes(browser, app)) {
+        const sees = route.roles?.length ? ROLES[route.roles[0] ?? ''] : 'nobody'
+        if (route.redirect || sees !== role || PASSED_OVER.some((one) => one.test(route.path))) continue
+        found.push(...(await visit(context, `${URL}${app}${await address(context, route)}`)))
+      }
+      await context.close()
+      expect(found).toEqual([])
+    })
+  }
+}

@@ -1,0 +1,72 @@
+// Signing in by the API, as fast as it goes; the walk signs in by the pages.
+import { createHash } from 'node:crypto'
+import { type APIRequestContext, type BrowserContext, expect } from '@playwright/test'
+import { Secret, TOTP } from 'otpauth'
+import type { Logins } from './suite'
+
+export type Role = 'student' | 'employer' | 'school' | 'province' | 'nobody'
+
+export const URL = process.env['QIHANG_TEST_URL'] ?? ''
+export const LOGINS = JSON.parse(process.env['QIHANG_TEST_LOGINS'] ?? '{}') as Logins
+
+/** Length of a step of an authenticator, in milliseconds; a code is good once. */
+const STEP = 30_000
+const used = new Map<string, number>()
+
+/** A code of an authenticator that was not used yet; waits for the next step where it was. */
+export async function totp(secret: string): Promise<string> {
+  const step = (): number => Math.floor(Date.now() / STEP)
+  while (used.get(secret) === step()) await new Promise((resolve) => setTimeout(resolve, 500))
+  used.set(secret, step())
+  return new TOTP({ secret: Secret.fromBase32(secret) }).generate()
+}
+
+function zeroBits(digest: Buffer): number {
+  let bits = 0
+  for (const byte of digest) {
+    if (byte !== 0) return bits + Math.clz32(byte) - 24
+    bits += 8
+  }
+  return bits
+}
+
+/** The answer to a captcha by work. */
+function work(challenge: string, difficulty: number): string {
+  for (let number = 0; ; number++) {
+    if (zeroBits(createHash('sha256').update(`${challenge}${number}`).digest()) >= difficulty) return String(number)
+  }
+}
+
+async function post(request: APIRequestContext, path: string, data: object): Promise<Record<string, unknown>> {
+  const answer = await request.post(URL + path, { data, headers: { 'x-qihang-client': 'web', origin: URL } })
+  expect(answer.ok(), `${path}: ${answer.status()} ${await answer.text()}`).toBe(true)
+  return (await answer.json()) as Record<string, unknown>
+}
+
+async function captcha(request: APIRequestContext): Promise<{ captchaId: string; captchaAnswer: string }> {
+  const made = await post(request, '/v1/captchas', { kind: 'KIND_PROOF_OF_WORK' })
+  return { captchaId: String(made['id']), captchaAnswer: work(String(made['challenge']), Number(made['difficulty'])) }
+}
+
+/** Signs a browser context in. */
+export async function signIn(context: BrowserContext, role: Role): Promise<void> {
+  const { request } = context
+  if (role === 'nobody') return
+  const proof = await captcha(request)
+  if (role === 'student') {
+    const { school, number, password } = LOGINS.student
+    await post(request, '/v1/sessions:loginStudent', { schoolCode: school, studentNumber: number, password, ...proof })
+  } else if (role === 'employer') {
+    await post(request, '/v1/sessions:loginEmployer', { ...LOGINS.employer, ...proof })
+  } else {
+    const { login, password, secret } = role === 'school' ? LOGINS.office : LOGINS.province
+    await post(request, '/v1/sessions:loginStaff', { login, password, totpCode: await totp(secret), ...proof })
+  }
+}
+
+/** Reads as whoever is signed in. */
+export async function get<T>(context: BrowserContext, path: string): Promise<T> {
+  const answer = await context.request.get(URL + path)
+  expect(answer.ok(), `${path}: ${answer.status()} ${await answer.text()}`).toBe(true)
+  return (await answer.json()) as T
+}
