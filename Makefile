@@ -13,7 +13,7 @@ WITH_TOOLS := deploy/tools/with-tools
 # Our crates are compiled by clippy's driver in lint and in test alike: clippy then costs no build of its own.
 CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 
-.PHONY: help run run-distributed demo web api test faults servers bench fuzz lint fmt sqlx secrets
+.PHONY: help run run-distributed demo web api test test-browser faults servers bench fuzz lint fmt sqlx secrets
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -40,10 +40,16 @@ api: ## Writes the contract that the web's client is made from, after a change o
 	cargo run -p qihang-gateway -- openapi > gateway/web/packages/api/openapi.json
 
 test: web ## Every test, on private real servers that are stopped afterwards
-	$(INSTALL) postgres redis rabbitmq verifiers
+	$(INSTALL) postgres redis rabbitmq verifiers browser
 	$(CLIPPY) cargo build --workspace --all-targets
 	$(CLIPPY) $(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers deploy/tools/test
 	deploy/tools/web test
+	$(WITH_TOOLS) deploy/tools/browser
+
+test-browser: web ## The tests in a browser alone; pictures of every page are left below the target folder
+	$(INSTALL) postgres browser
+	$(CLIPPY) cargo build --workspace --all-targets
+	$(WITH_TOOLS) deploy/tools/browser
 
 # Kills, and the dice: a run that printed its seed can be had again.
 N ?= 30

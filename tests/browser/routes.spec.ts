@@ -3,15 +3,10 @@
 // record to show.
 import { type Browser, type BrowserContext, expect, test } from '@playwright/test'
 import { complaints, examine, settled } from './page'
-import { get, LOGINS, type Role, signIn, URL } from './session'
+import { type Route, routesOf } from './router'
+import { get, LOGINS, post, type Role, signIn, URL } from './session'
 
 const WIDTHS = [1280, 375] as const
-
-interface Route {
-  path: string
-  roles?: string[]
-  redirect: boolean
-}
 
 /** The role that sees a page, by the roles that its route names. */
 const ROLES: Record<string, Role> = { STUDENT: 'student', EMPLOYER: 'employer', SCHOOL: 'school', DEPARTMENT: 'school', PROVINCE: 'province' }
@@ -46,19 +41,6 @@ const RECORDS: readonly (readonly [RegExp, Lister])[] = [
 /** Routes that show nothing of their own. */
 const PASSED_OVER = [/:rest/]
 
-async function routes(browser: Browser, app: string): Promise<Route[]> {
-  const page = await browser.newPage()
-  await page.goto(`${URL}${app}/login`)
-  await settled(page)
-  const found = await page.evaluate(() => {
-    interface Table { getRoutes(): { path: string; redirect?: unknown; meta: { roles?: string[] } }[] }
-    const mounted = document.querySelector('#app') as unknown as { __vue_app__: { config: { globalProperties: { $router: Table } } } }
-    return mounted.__vue_app__.config.globalProperties.$router.getRoutes().map(({ path, redirect, meta }) => ({ path, roles: meta.roles ?? [], redirect: redirect !== undefined }))
-  })
-  await page.close()
-  return found
-}
-
 /** The address of a route, with a record where it shows one. */
 async function address(context: BrowserContext, { path }: Route): Promise<string> {
   if (!path.includes(':')) return path
@@ -86,7 +68,19 @@ async function visit(context: BrowserContext, url: string): Promise<string[]> {
   return found.map((finding) => `${url.replace(URL, '')} ${finding}`)
 }
 
-for (const app of ['', '/h5']) {
+/** Something for everybody to read. */
+async function announce(browser: Browser): Promise<void> {
+  const context = await browser.newContext()
+  await signIn(context, 'province')
+  const content = { title: '2026 届毕业生签约安排', body: '## 时间\n\n请在 6 月 30 日之前完成签约。' }
+  const draft = await post(context, '/v1/announcements', { content })
+  await post(context, `/v1/announcements/${String(draft['id'])}:publish`, { etag: draft['etag'] })
+  await context.close()
+}
+
+test.beforeAll(async ({ browser }) => announce(browser))
+
+for (const app of ['', '/h5'] as const) {
   for (const role of ['nobody', 'student', 'employer', 'school', 'province'] as const) {
     if (app === '/h5' && !['nobody', 'student'].includes(role)) continue
     test(`pages of ${role} in ${app === '' ? 'the portal' : 'the phone app'}`, async ({ browser }) => {
@@ -94,8 +88,8 @@ for (const app of ['', '/h5']) {
       const context = await browser.newContext({ baseURL: URL })
       await signIn(context, role)
       const found: string[] = []
-      for (const route of await routes(browser, app)) {
-        const sees = route.roles?.length ? ROLES[route.roles[0] ?? ''] : 'nobody'
+      for (const route of await routesOf(browser, app)) {
+        const sees = route.roles.length > 0 ? ROLES[route.roles[0] ?? ''] : 'nobody'
         if (route.redirect || sees !== role || PASSED_OVER.some((one) => one.test(route.path))) continue
         found.push(...(await visit(context, `${URL}${app}${await address(context, route)}`)))
       }

@@ -1,6 +1,6 @@
 // Signing in by the API, as fast as it goes; the walk signs in by the pages.
 import { createHash } from 'node:crypto'
-import { type APIRequestContext, type BrowserContext, expect } from '@playwright/test'
+import { type BrowserContext, expect } from '@playwright/test'
 import { Secret, TOTP } from 'otpauth'
 import type { Logins } from './suite'
 
@@ -37,30 +37,31 @@ function work(challenge: string, difficulty: number): string {
   }
 }
 
-async function post(request: APIRequestContext, path: string, data: object): Promise<Record<string, unknown>> {
-  const answer = await request.post(URL + path, { data, headers: { 'x-qihang-client': 'web', origin: URL } })
+/** Does something as whoever is signed in. */
+export async function post(context: BrowserContext, path: string, data: object): Promise<Record<string, unknown>> {
+  const csrf = (await context.cookies()).find((cookie) => cookie.name.includes('csrf'))?.value ?? ''
+  const answer = await context.request.post(URL + path, { data, headers: { 'x-qihang-client': 'web', 'x-csrf-token': csrf, origin: URL } })
   expect(answer.ok(), `${path}: ${answer.status()} ${await answer.text()}`).toBe(true)
   return (await answer.json()) as Record<string, unknown>
 }
 
-async function captcha(request: APIRequestContext): Promise<{ captchaId: string; captchaAnswer: string }> {
-  const made = await post(request, '/v1/captchas', { kind: 'KIND_PROOF_OF_WORK' })
+async function captcha(context: BrowserContext): Promise<{ captchaId: string; captchaAnswer: string }> {
+  const made = await post(context, '/v1/captchas', { kind: 'KIND_PROOF_OF_WORK' })
   return { captchaId: String(made['id']), captchaAnswer: work(String(made['challenge']), Number(made['difficulty'])) }
 }
 
 /** Signs a browser context in. */
 export async function signIn(context: BrowserContext, role: Role): Promise<void> {
-  const { request } = context
   if (role === 'nobody') return
-  const proof = await captcha(request)
+  const proof = await captcha(context)
   if (role === 'student') {
     const { school, number, password } = LOGINS.student
-    await post(request, '/v1/sessions:loginStudent', { schoolCode: school, studentNumber: number, password, ...proof })
+    await post(context, '/v1/sessions:loginStudent', { schoolCode: school, studentNumber: number, password, ...proof })
   } else if (role === 'employer') {
-    await post(request, '/v1/sessions:loginEmployer', { ...LOGINS.employer, ...proof })
+    await post(context, '/v1/sessions:loginEmployer', { ...LOGINS.employer, ...proof })
   } else {
     const { login, password, secret } = role === 'school' ? LOGINS.office : LOGINS.province
-    await post(request, '/v1/sessions:loginStaff', { login, password, totpCode: await totp(secret), ...proof })
+    await post(context, '/v1/sessions:loginStaff', { login, password, totpCode: await totp(secret), ...proof })
   }
 }
 

@@ -2,7 +2,7 @@
 // record, gets an offer, signs it, and downloads what the school has approved.
 import { type Browser, type BrowserContext, expect, type Page, test } from '@playwright/test'
 import { complaints, settled } from './page'
-import { get, LOGINS, totp, URL } from './session'
+import { get, LOGINS, post, totp, URL } from './session'
 
 const PHONE = { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
 const DESK = { viewport: { width: 1280, height: 800 } }
@@ -46,14 +46,9 @@ async function unregistered(office: BrowserContext): Promise<Someone> {
   const { students } = await get<{ students: { id: string; registered: boolean; studentNumber: string; name: string }[] }>(office, '/v1/students?pageSize=100')
   const found = students.findLast((one) => !one.registered)
   if (found === undefined) throw new Error('everybody has registered')
-  const csrf = (await office.cookies()).find((cookie) => cookie.name.includes('csrf'))?.value ?? ''
-  const answer = await office.request.post(`${URL}/v1/students/${found.id}:reveal`, {
-    data: { fields: ['identityNumber'], reason: '学生注册时核对证件号码' },
-    headers: { 'x-qihang-client': 'web', 'x-csrf-token': csrf, origin: URL },
-  })
-  expect(answer.ok(), await answer.text()).toBe(true)
-  const { fields } = (await answer.json()) as { fields: { field: string; value: string }[] }
-  return { id: found.id, number: found.studentNumber, name: found.name, identity: fields[0]?.value ?? '' }
+  const asked = { fields: ['identityNumber'], reason: '学生注册时核对证件号码' }
+  const { fields } = (await post(office, `/v1/students/${found.id}:reveal`, asked)) as { fields?: { value: string }[] }
+  return { id: found.id, number: found.studentNumber, name: found.name, identity: fields?.[0]?.value ?? '' }
 }
 
 for (const { size, options, register, student } of SIZES) {
