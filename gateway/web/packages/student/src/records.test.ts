@@ -1,3 +1,4 @@
+import account from '@qihang/account/locales/zh-CN.json'
 import { describe, expect, it } from 'vitest'
 import { correctedFields, fieldOfCorrection } from './correction'
 import { LOCKED_FIELDS, lockedText, names, OWN, submission, type OwnName } from './fields'
@@ -15,7 +16,8 @@ describe('the words', () => {
   it('are the same in both languages', () => expect(keys(en).sort()).toEqual(keys(zh).sort()))
   it('name every field and every page', () => {
     for (const field of [...LOCKED_FIELDS.map((one) => one.name), ...OWN]) expect(keys(zh)).toContain(`fields.${field}`)
-    for (const route of STUDENT_ROUTES) expect(keys(zh)).toContain(route.title.replace(/^student\./, ''))
+    const titles = [...keys(zh, 'student.'), ...keys(account, 'account.')]
+    for (const route of STUDENT_ROUTES) expect(titles).toContain(route.title)
   })
 })
 
