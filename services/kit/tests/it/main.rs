@@ -15,3 +15,4 @@ mod suite;
 mod tasks;
 mod tcp;
 mod trace;
+mod vectors;
