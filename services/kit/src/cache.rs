@@ -144,10 +144,7 @@ impl Limits {
     }
 
     async fn allow(&self, redis: &Redis, key: &str, limit: u32, window: Duration) -> Decision {
-        if let Some(decision) = self.leases.take(key).await {
-            return decision;
-        }
-        match self.lease(redis, key, limit, window).await {
+        match self.counted(redis, key, limit, window).await {
             Ok(decision) => decision,
             Err(error) => {
                 tracing::warn!(error = %error, "redis is away, limits are counted in this process");
@@ -156,7 +153,8 @@ impl Limits {
         }
     }
 
-    async fn lease(
+    /// Calls that find their lease in another's hands do not wait, and do not lease as well: that would use up the limit.
+    async fn counted(
         &self,
         redis: &Redis,
         key: &str,
@@ -164,13 +162,19 @@ impl Limits {
         window: Duration,
     ) -> ::redis::RedisResult<Decision> {
         let size = Leases::size(limit);
-        let decision = redis.allow(key, size, limit, window).await?;
-        match decision.allowed {
-            _ if size == 1 => Ok(decision),
-            true => Ok(self.leases.keep(key, size, decision).await),
+        if size > 1
+            && let Ok(mut lease) = self.leases.of(key).await.try_lock_owned()
+        {
+            if let Some(decision) = lease.take() {
+                return Ok(decision);
+            }
+            let decision = redis.allow(key, size, limit, window).await?;
+            if decision.allowed {
+                return Ok(lease.fill(size, decision));
+            }
             // The last few are counted one by one.
-            false => redis.allow(key, 1, limit, window).await,
         }
+        redis.allow(key, 1, limit, window).await
     }
 }
 

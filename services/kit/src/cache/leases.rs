@@ -4,11 +4,12 @@
 //! stricter by at most [`SHARE`] of it a process.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use moka::{future::Cache, policy::EvictionPolicy};
+use tokio::sync::Mutex;
 
 use super::Decision;
 
@@ -24,12 +25,13 @@ const KEPT: Duration = Duration::from_secs(3600);
 #[derive(Clone)]
 pub(super) struct Leases(Cache<String, Arc<Mutex<Lease>>>);
 
-/// Calls that are counted already.
-struct Lease {
+/// Calls that are counted already; none at first.
+#[derive(Default)]
+pub(super) struct Lease {
     left: u32,
     /// Calls that nobody has leased.
     remaining: u32,
-    end: Instant,
+    end: Option<Instant>,
 }
 
 impl Leases {
@@ -47,30 +49,37 @@ impl Leases {
         (limit / SHARE).clamp(1, MOST)
     }
 
-    /// One call of a lease that is held.
-    pub(super) async fn take(&self, key: &str) -> Option<Decision> {
-        let lease = self.0.get(key).await?;
-        let mut lease = lease.lock().unwrap_or_else(PoisonError::into_inner);
-        let until_end = lease.end.checked_duration_since(Instant::now())?;
-        lease.left = lease.left.checked_sub(1)?;
+    /// The lease of a key. One call at a time fills it.
+    pub(super) async fn of(&self, key: &str) -> Arc<Mutex<Lease>> {
+        self.0
+            .entry_by_ref(key)
+            .or_insert_with(async { Arc::default() })
+            .await
+            .into_value()
+    }
+}
+
+impl Lease {
+    /// One call, when some are left.
+    pub(super) fn take(&mut self) -> Option<Decision> {
+        let until_end = self.end?.checked_duration_since(Instant::now())?;
+        self.left = self.left.checked_sub(1)?;
         Some(Decision {
             allowed: true,
-            remaining: lease.remaining.saturating_add(lease.left),
+            remaining: self.remaining.saturating_add(self.left),
             retry_after: until_end,
         })
     }
 
     /// Keeps what was leased beyond the call at hand; answers for that call.
-    pub(super) async fn keep(&self, key: &str, leased: u32, decision: Decision) -> Decision {
-        let left = leased.saturating_sub(1);
-        let lease = Lease {
-            left,
+    pub(super) fn fill(&mut self, leased: u32, decision: Decision) -> Decision {
+        *self = Self {
+            left: leased.saturating_sub(1),
             remaining: decision.remaining,
-            end: Instant::now() + decision.retry_after,
+            end: Some(Instant::now() + decision.retry_after),
         };
-        self.0.insert(key.to_owned(), Arc::new(Mutex::new(lease))).await;
         Decision {
-            remaining: decision.remaining.saturating_add(left),
+            remaining: decision.remaining.saturating_add(self.left),
             ..decision
         }
     }

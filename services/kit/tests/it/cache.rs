@@ -97,3 +97,20 @@ async fn leased_calls_are_counted_as_exactly_as_others() {
     }
     assert_eq!(allowed, 300);
 }
+
+#[tokio::test]
+async fn calls_at_the_same_time_lease_once() {
+    let cache = Cache::open(&setting("QIHANG_TEST_REDIS_URL")).await.unwrap();
+    let (key, window) = (
+        format!("leases:{}", Ids::random().new_id()),
+        Duration::from_secs(600),
+    );
+    let burst = (0..200).map(|_| cache.allow(&key, 300, window));
+    let together = futures::future::join_all(burst).await;
+    assert!(together.iter().all(|decision| decision.allowed));
+    let mut after = 0;
+    while cache.allow(&key, 300, window).await.allowed {
+        after += 1;
+    }
+    assert_eq!(after, 100);
+}
