@@ -30,6 +30,7 @@ export default defineConfig({
   projects: [
     { name: 'walk', testMatch: 'walk.spec.ts' },
     { name: 'routes', testMatch: 'routes.spec.ts', dependencies: process.env['QIHANG_TEST_LOGINS'] === undefined ? ['walk'] : [] },
+    { name: 'acts', testMatch: 'acts-*.spec.ts', dependencies: process.env['QIHANG_TEST_LOGINS'] === undefined ? ['walk'] : [] },
     { name: 'parity', testMatch: 'parity.spec.ts' },
   ],
 })

@@ -38,14 +38,27 @@ function work(challenge: string, difficulty: number): string {
 }
 
 /** Does something as whoever is signed in. */
-export async function post(context: BrowserContext, path: string, data: object): Promise<Record<string, unknown>> {
-  const csrf = (await context.cookies()).find((cookie) => cookie.name.includes('csrf'))?.value ?? ''
-  const answer = await context.request.post(URL + path, { data, headers: { 'x-qihang-client': 'web', 'x-csrf-token': csrf, origin: URL } })
+export async function post(context: BrowserContext, path: string, data: object, method: 'POST' | 'PATCH' = 'POST'): Promise<Record<string, unknown>> {
+  const answer = await context.request.fetch(URL + path, { method, data, headers: await headers(context) })
   expect(answer.ok(), `${path}: ${answer.status()} ${await answer.text()}`).toBe(true)
   return (await answer.json()) as Record<string, unknown>
 }
 
-async function captcha(context: BrowserContext): Promise<{ captchaId: string; captchaAnswer: string }> {
+async function headers(context: BrowserContext): Promise<Record<string, string>> {
+  const csrf = (await context.cookies()).find((cookie) => cookie.name.includes('csrf'))?.value ?? ''
+  return { 'x-qihang-client': 'web', 'x-csrf-token': csrf, origin: URL }
+}
+
+/** Uploads a file for a purpose; gives its id. */
+export async function upload(context: BrowserContext, purpose: string, fileName: string, bytes: Buffer): Promise<string> {
+  const { id } = await post(context, '/v1/uploads', { purpose, fileName, sizeBytes: String(bytes.length) })
+  const answer = await context.request.put(`${URL}/v1/uploads/${String(id)}`, { data: bytes, headers: { ...(await headers(context)), 'content-type': 'image/png' } })
+  expect(answer.ok(), `${fileName}: ${answer.status()} ${await answer.text()}`).toBe(true)
+  return String(id)
+}
+
+/** The proof of work that a call wants as its captcha. */
+export async function prove(context: BrowserContext): Promise<{ captchaId: string; captchaAnswer: string }> {
   const made = await post(context, '/v1/captchas', { kind: 'KIND_PROOF_OF_WORK' })
   return { captchaId: String(made['id']), captchaAnswer: work(String(made['challenge']), Number(made['difficulty'])) }
 }
@@ -53,7 +66,7 @@ async function captcha(context: BrowserContext): Promise<{ captchaId: string; ca
 /** Signs a browser context in. */
 export async function signIn(context: BrowserContext, role: Role): Promise<void> {
   if (role === 'nobody') return
-  const proof = await captcha(context)
+  const proof = await prove(context)
   if (role === 'student') {
     const { school, number, password } = LOGINS.student
     await post(context, '/v1/sessions:loginStudent', { schoolCode: school, studentNumber: number, password, ...proof })

@@ -1,6 +1,6 @@
 // Starts the suite with demonstration data on a folder of its own, and stops it afterwards.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -57,9 +57,11 @@ export default async function start(): Promise<() => Promise<void>> {
   const program = process.env['QIHANG_TEST_SUITE']
   if (program === undefined) throw new Error('QIHANG_TEST_SUITE names the program `qihang`; `make test-browser` sets it')
   const folder = mkdtempSync(join(tmpdir(), 'qihang-browser-'))
+  // PostgreSQL runs as another user where this one is root.
+  chmodSync(folder, 0o711)
   const url = `http://127.0.0.1:${await freePort()}`
   const running = spawn(program, ['run', '--demo', '--data', join(folder, 'data'), '--http', url.slice('http://'.length)], {
-    env: { ...process.env, NO_COLOR: '1', QIHANG_GATEWAY__ADDRESS_RATE_PER_MINUTE: '1000000', QIHANG_GATEWAY__RATE_PER_MINUTE: '100000' },
+    env: { ...process.env, NO_COLOR: '1', QIHANG_GATEWAY__ADDRESS_RATE_PER_MINUTE: '1000000', QIHANG_GATEWAY__RATE_PER_MINUTE: '100000', QIHANG_CAPTCHA__DIFFICULTY: '8', QIHANG_DATABASE__ACQUIRE_TIMEOUT_MS: '30000' },
   })
   let said = ''
   const ready = new Promise<void>((resolve, reject) => {
@@ -80,6 +82,7 @@ export default async function start(): Promise<() => Promise<void>> {
   try {
     await ready
     process.env['QIHANG_TEST_URL'] = url
+    process.env['QIHANG_TEST_DATA'] = join(folder, 'data')
     process.env['QIHANG_TEST_LOGINS'] = JSON.stringify(logins(said))
   } catch (error) {
     await stop()
