@@ -1,21 +1,11 @@
 // What a school's office does beside the main job: freezes, staff, records opened again, lock-outs, its days, its news, help, batches.
 import type { Page } from '@playwright/test'
 import { sql } from './database'
-import { dialog, enterStaff, enrol, expect, fill, forgive, handIn, look, offer, PASSWORD, settled, type Student, terms, test, told, visit } from './people'
+import { because, dialog, enterStaff, enrol, expect, fill, forgive, handIn, look, offer, PASSWORD, settled, type Student, terms, test, told, visit } from './people'
 import { get, LOGINS, post, prove } from './session'
 
 /** Failed sign-ins that lock an account. */
 const FAILURES = 10
-
-/** Gives a reason in the dialog that asks for one. */
-async function because(page: Page, title: RegExp | string, reason: string, action: string): Promise<void> {
-  const asks = dialog(page, title)
-  const kinds = asks.locator('select')
-  if ((await kinds.count()) > 0) await kinds.selectOption({ index: 1 })
-  await asks.locator('textarea').fill(reason)
-  await asks.getByRole('button', { name: action, exact: true }).click()
-  await expect(asks).toHaveCount(0)
-}
 
 test.describe('a freeze', () => {
   test.describe.configure({ mode: 'serial' })

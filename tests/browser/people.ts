@@ -189,6 +189,16 @@ export async function told(page: Page, text: RegExp | string): Promise<void> {
 /** The dialog that is open. */
 export const dialog = (page: Page, name?: RegExp | string) => page.getByRole('dialog', name === undefined ? {} : { name })
 
+/** Gives a reason in the dialog that asks for one. */
+export async function because(page: Page, title: RegExp | string, reason: string, action: string): Promise<void> {
+  const asks = dialog(page, title)
+  const kinds = asks.locator('select')
+  if ((await kinds.count()) > 0) await kinds.selectOption({ index: 1 })
+  await asks.locator('textarea').fill(reason)
+  await asks.getByRole('button', { name: action, exact: true }).click()
+  await expect(asks).toHaveCount(0)
+}
+
 export async function fill(scope: Page | ReturnType<Page['getByRole']>, values: Record<string, string>): Promise<void> {
   for (const [label, value] of Object.entries(values)) await scope.getByLabel(label).and(scope.locator('input, textarea')).first().fill(value)
 }
