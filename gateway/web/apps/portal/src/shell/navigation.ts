@@ -1,4 +1,4 @@
-// The menus by role. Names of students' menus are the manual's.
+// The menus by role, in one table. Names of students' menus are the manual's.
 import type { RoleName } from '@qihang/ui'
 import { Activity, BookMarked, BookOpen, Building2, CalendarRange, CircleUserRound, ClipboardCheck, FilePenLine, GraduationCap, Home, KeyRound, LifeBuoy, ListChecks, Megaphone, School, ScrollText, Settings, ShieldCheck, Table2, TableProperties, UserRound, UserRoundCheck, Users, UsersRound } from 'lucide-vue-next'
 import type { Component } from 'vue'
@@ -10,8 +10,6 @@ export interface NavItem {
   icon: Component
   /** Pages below another path that belong to it. */
   also?: string
-  /** The school office's alone, not its departments'. */
-  office?: boolean
 }
 
 export interface NavGroup {
@@ -20,115 +18,54 @@ export interface NavGroup {
   items: NavItem[]
 }
 
-const STUDENT: NavGroup[] = [
-  { items: [{ to: '/s/home', label: 'home', icon: Home }] },
-  {
-    label: 'signing',
-    items: [
-      { to: '/s/guide', label: 'guide', icon: BookOpen },
-      { to: '/s/origin', label: 'origin', icon: ClipboardCheck },
-      { to: '/s/signing', label: 'destination', icon: FilePenLine },
-    ],
-  },
-  {
-    label: 'me',
-    items: [
-      { to: '/s/profile/basic', label: 'profile', icon: UserRound },
-      { to: '/s/announcements', label: 'announcements', icon: Megaphone },
-    ],
-  },
-]
+/** Letter that the paths of a role's pages begin with. */
+type Prefix = 's' | 'e' | 'c' | 'p'
+/** Path below the prefix, label, icon, and what is said of few: the school office's alone, or pages that belong to it. */
+type Row = readonly [path: string, label: string, icon: Component, extra?: { office?: true; also?: string }]
 
-/** What every role but students has last: the own account. */
-const own = (prefix: 'e' | 'c' | 'p'): NavGroup => ({ label: 'own', items: [{ to: `/${prefix}/account`, label: 'account', icon: CircleUserRound }] })
+const OFFICE = { office: true } as const
 
-const EMPLOYER: NavGroup[] = [
-  { items: [{ to: '/e/home', label: 'home', icon: Home }] },
-  {
-    label: 'contracts',
-    items: [
-      { to: '/e/agreements', label: 'agreements', icon: FilePenLine },
-      { to: '/e/bulk', label: 'bulk', icon: TableProperties },
-      { to: '/e/templates', label: 'templates', icon: ScrollText },
-    ],
-  },
-  {
-    label: 'organisation',
-    items: [
-      { to: '/e/org', label: 'org', icon: Building2 },
-      { to: '/e/members', label: 'members', icon: Users },
-      { to: '/e/announcements', label: 'announcements', icon: Megaphone },
-    ],
-  },
-  own('e'),
-]
+const MENUS: Record<Prefix, readonly (readonly [group: string, rows: readonly Row[]])[]> = {
+  s: [
+    ['', [['home', 'home', Home]]],
+    ['signing', [['guide', 'guide', BookOpen], ['origin', 'origin', ClipboardCheck], ['signing', 'destination', FilePenLine]]],
+    ['me', [['profile/basic', 'profile', UserRound], ['announcements', 'announcements', Megaphone]]],
+  ],
+  e: [
+    ['', [['home', 'home', Home]]],
+    ['contracts', [['agreements', 'agreements', FilePenLine], ['bulk', 'bulk', TableProperties], ['templates', 'templates', ScrollText]]],
+    ['organisation', [['org', 'org', Building2], ['members', 'members', Users], ['announcements', 'announcements', Megaphone]]],
+    ['own', [['account', 'account', CircleUserRound]]],
+  ],
+  c: [
+    ['', [['home', 'home', Home], ['queue', 'reviews', ListChecks, { also: '/c/review' }]]],
+    ['students', [['students', 'records', GraduationCap], ['roster', 'roster', Table2, OFFICE], ['tickets', 'tickets', LifeBuoy, OFFICE]]],
+    ['office', [['employers', 'employers', Building2, OFFICE], ['announcements', 'announcements', Megaphone], ['staff', 'staff', UsersRound, OFFICE], ['settings', 'settings', Settings, OFFICE], ['audit', 'audit', ShieldCheck, OFFICE]]],
+    ['own', [['account', 'account', CircleUserRound]]],
+  ],
+  p: [
+    ['', [['home', 'home', Home]]],
+    ['admission', [['employers', 'employers', Building2], ['members', 'memberRequests', UserRoundCheck], ['schools', 'schools', School]]],
+    ['rules', [['calendar', 'calendar', CalendarRange], ['dictionaries', 'dictionaries', BookMarked], ['templates', 'agreementForms', ScrollText]]],
+    ['publishing', [['announcements', 'announcements', Megaphone], ['guides', 'guides', BookOpen]]],
+    ['system', [['security', 'audit', ShieldCheck], ['admins', 'admins', KeyRound], ['ops', 'ops', Activity]]],
+    ['own', [['account', 'account', CircleUserRound]]],
+  ],
+}
 
-/** The office's menu; departments use part of it. */
-const SCHOOL: NavGroup[] = [
-  {
-    items: [
-      { to: '/c/home', label: 'home', icon: Home },
-      { to: '/c/queue', label: 'reviews', icon: ListChecks, also: '/c/review' },
-    ],
-  },
-  {
-    label: 'students',
-    items: [
-      { to: '/c/students', label: 'records', icon: GraduationCap },
-      { to: '/c/roster', label: 'roster', icon: Table2, office: true },
-      { to: '/c/tickets', label: 'tickets', icon: LifeBuoy, office: true },
-    ],
-  },
-  {
-    label: 'office',
-    items: [
-      { to: '/c/employers', label: 'employers', icon: Building2, office: true },
-      { to: '/c/announcements', label: 'announcements', icon: Megaphone },
-      { to: '/c/staff', label: 'staff', icon: UsersRound, office: true },
-      { to: '/c/settings', label: 'settings', icon: Settings, office: true },
-      { to: '/c/audit', label: 'audit', icon: ShieldCheck, office: true },
-    ],
-  },
-  own('c'),
-]
-const DEPARTMENT: NavGroup[] = SCHOOL.map((group) => ({ ...group, items: group.items.filter((item) => item.office !== true) })).filter((group) => group.items.length > 0)
+const PREFIXES: Record<RoleName, Prefix> = { STUDENT: 's', EMPLOYER: 'e', SCHOOL: 'c', DEPARTMENT: 'c', PROVINCE: 'p' }
 
-const PROVINCE: NavGroup[] = [
-  { items: [{ to: '/p/home', label: 'home', icon: Home }] },
-  {
-    label: 'admission',
-    items: [
-      { to: '/p/employers', label: 'employers', icon: Building2 },
-      { to: '/p/members', label: 'memberRequests', icon: UserRoundCheck },
-      { to: '/p/schools', label: 'schools', icon: School },
-    ],
-  },
-  {
-    label: 'rules',
-    items: [
-      { to: '/p/calendar', label: 'calendar', icon: CalendarRange },
-      { to: '/p/dictionaries', label: 'dictionaries', icon: BookMarked },
-      { to: '/p/templates', label: 'agreementForms', icon: ScrollText },
-    ],
-  },
-  {
-    label: 'publishing',
-    items: [
-      { to: '/p/announcements', label: 'announcements', icon: Megaphone },
-      { to: '/p/guides', label: 'guides', icon: BookOpen },
-    ],
-  },
-  {
-    label: 'system',
-    items: [
-      { to: '/p/security', label: 'audit', icon: ShieldCheck },
-      { to: '/p/admins', label: 'admins', icon: KeyRound },
-      { to: '/p/ops', label: 'ops', icon: Activity },
-    ],
-  },
-  own('p'),
-]
+function menu(role: RoleName): NavGroup[] {
+  const prefix = PREFIXES[role]
+  const shown = ([, , , extra]: Row): boolean => role !== 'DEPARTMENT' || extra?.office !== true
+  return MENUS[prefix].map(([group, rows]) => ({
+    ...(group === '' ? {} : { label: group }),
+    items: rows.filter(shown).map(([path, label, icon, extra]) => ({ to: `/${prefix}/${path}`, label, icon, ...(extra?.also === undefined ? {} : { also: extra.also }) })),
+  }))
+}
 
-/** Menus by role; who has none uses the API (see README). */
-export const NAVIGATION: Partial<Record<RoleName, NavGroup[]>> = { STUDENT, EMPLOYER, SCHOOL, DEPARTMENT, PROVINCE }
-export const HOME: Partial<Record<RoleName, string>> = { STUDENT: '/s/home', EMPLOYER: '/e/home', SCHOOL: '/c/home', DEPARTMENT: '/c/home', PROVINCE: '/p/home' }
+const ROLES = Object.keys(PREFIXES) as RoleName[]
+/** Menus by role. */
+export const NAVIGATION = Object.fromEntries(ROLES.map((role) => [role, menu(role)])) as Record<RoleName, NavGroup[]>
+/** The first page of each role. */
+export const HOME = Object.fromEntries(ROLES.map((role) => [role, `/${PREFIXES[role]}/home`])) as Record<RoleName, string>

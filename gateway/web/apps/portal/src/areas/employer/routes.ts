@@ -1,6 +1,7 @@
 // The employer's pages in the portal.
-import { addArea, area } from '@qihang/ui'
+import { addArea } from '@qihang/ui'
 import type { RouteRecordRaw } from 'vue-router'
+import { staffArea } from '../staff'
 
 addArea('employer', { 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
 
@@ -8,7 +9,7 @@ const page = (path: string, name: string, component: () => Promise<unknown>, tit
   // Agreements are shown by the same parts as to students, which bring their own words.
   ({ path, name: `employer.${name}`, component, meta: { title: `employer.${title}`, areas: ['student'] } }) as RouteRecordRaw
 
-export const routes = area('employer', ['EMPLOYER'], [
+export const routes = staffArea('employer', ['EMPLOYER'], [
   page('/e/home', 'home', () => import('./pages/HomePage.vue'), 'home.title'),
   page('/e/agreements', 'agreements', () => import('./pages/AgreementsPage.vue'), 'agreements.title'),
   page('/e/agreements/new', 'newOffer', () => import('./pages/OfferPage.vue'), 'offer.title.new'),

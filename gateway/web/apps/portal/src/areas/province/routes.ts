@@ -1,21 +1,19 @@
 // The pages of the province's employment centre.
 import { addStates } from '@qihang/domain'
-import { addArea, area } from '@qihang/ui'
+import { addArea } from '@qihang/ui'
+import { announcementRoutes, staffArea } from '../staff'
 
 addArea('province', { 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
 
 addStates('school', { OPEN: 'good', CLOSED: 'quiet' })
 addStates('proposal', { OPEN: 'warn', CONFIRMED: 'good', DECLINED: 'bad', WITHDRAWN: 'quiet', LAPSED: 'quiet' })
 
-export const routes = area('province', ['PROVINCE'], [
+const own = staffArea('province', ['PROVINCE'], [
   { path: '/p/templates', component: () => import('./pages/TemplatesPage.vue'), meta: { title: 'province.edition.title' } },
   { path: '/p/admins', component: () => import('./pages/AdminsPage.vue'), meta: { title: 'province.admins.page' } },
-  { path: '/p/security', component: () => import('./pages/SecurityPage.vue'), meta: { title: 'province.security.title' } },
-  { path: '/p/security/lockouts', component: () => import('./pages/LockoutsPage.vue'), meta: { title: 'province.security.views.lockouts' } },
+  { path: '/p/security', component: () => import('../staff/pages/AuditPage.vue'), meta: { title: 'staff.security.title' } },
+  { path: '/p/security/lockouts', component: () => import('../staff/pages/LockoutsPage.vue'), meta: { title: 'staff.lockout.title' } },
   { path: '/p/ops', component: () => import('./pages/OpsPage.vue'), meta: { title: 'province.ops.title' } },
-  { path: '/p/announcements', component: () => import('./pages/AnnouncementsPage.vue'), meta: { title: 'province.announcement.list' } },
-  { path: '/p/announcements/new', component: () => import('./pages/AnnouncementNewPage.vue'), meta: { title: 'province.announcement.write' } },
-  { path: '/p/announcements/:id', component: () => import('./pages/AnnouncementPage.vue'), meta: { title: 'province.announcement.list' } },
   { path: '/p/dictionaries', component: () => import('./pages/DictionariesPage.vue'), meta: { title: 'province.dictionary.list' } },
   { path: '/p/dictionaries/:name', component: () => import('./pages/DictionaryPage.vue'), meta: { title: 'province.dictionary.list' } },
   { path: '/p/guides', component: () => import('./pages/GuidesPage.vue'), meta: { title: 'province.guide.list' } },
@@ -30,3 +28,5 @@ export const routes = area('province', ['PROVINCE'], [
   { path: '/p/employers/blacklist', component: () => import('./pages/BlacklistPage.vue'), meta: { title: 'province.employers.view.blacklist' } },
   { path: '/p/employers/:id', component: () => import('./pages/EmployerPage.vue'), meta: { title: 'province.employer.title' } },
 ])
+
+export const routes = [...own, ...announcementRoutes('p', ['PROVINCE'], ['PROVINCE'])]

@@ -1,14 +1,13 @@
 // The pages of a school's employment office and of its departments.
 import { addStates } from '@qihang/domain'
-import { addArea, area } from '@qihang/ui'
+import { addArea } from '@qihang/ui'
 import type { RouteRecordRaw } from 'vue-router'
+import { announcementRoutes, staffArea } from '../staff'
 
 addArea('school', { 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
 
 addStates('help', { OPEN: 'warn', RESOLVED: 'good', CLOSED: 'quiet' })
 addStates('import', { PENDING: 'info', RUNNING: 'info', SUCCEEDED: 'good', FAILED: 'bad' })
-addStates('staff', { PENDING: 'warn', ACTIVE: 'good', DISABLED: 'quiet' })
-addStates('announcement', { DRAFT: 'quiet', SCHEDULED: 'info', PUBLISHED: 'good', WITHDRAWN: 'quiet' })
 
 // One component for list and record, so that the list stays as it is while records come and go.
 const queue = () => import('./pages/QueuePage.vue')
@@ -18,8 +17,6 @@ const SHARED: RouteRecordRaw[] = [
   { path: '/c/home', component: () => import('./pages/HomePage.vue'), meta: { title: 'school.home.title' } },
   { path: '/c/queue', component: queue, meta: { title: 'school.queue.title' } },
   { path: '/c/review/:kind(origin|correction|agreement|help)/:id', component: queue, meta: { title: 'school.queue.title' } },
-  { path: '/c/announcements', component: () => import('./pages/NewsListPage.vue'), meta: { title: 'school.news.list' } },
-  { path: '/c/announcements/:id([0-9a-f-]{36})', component: () => import('./pages/NewsPage.vue'), meta: { title: 'school.news.list' } },
   { path: '/c/students', component: () => import('./pages/StudentsPage.vue'), meta: { title: 'school.students.title' } },
   { path: '/c/students/:id', component: () => import('./pages/StudentPage.vue'), meta: { title: 'school.students.title' } },
 ]
@@ -33,11 +30,11 @@ const OFFICE: RouteRecordRaw[] = [
   { path: '/c/tickets', component: () => import('./pages/TicketsPage.vue'), meta: { title: 'school.tickets.title' } },
   { path: '/c/employers', component: () => import('./pages/EmployersPage.vue'), meta: { title: 'school.employers.title' } },
   { path: '/c/employers/:id', component: () => import('./pages/EmployerPage.vue'), meta: { title: 'school.employers.title' } },
-  { path: '/c/announcements/new', component: () => import('./pages/NewsNewPage.vue'), meta: { title: 'school.news.write' } },
-  { path: '/c/audit', component: () => import('./pages/AuditPage.vue'), meta: { title: 'school.audit.title' } },
+  { path: '/c/audit', component: () => import('../staff/pages/AuditPage.vue'), meta: { title: 'staff.security.title' } },
+  { path: '/c/audit/lockouts', component: () => import('../staff/pages/LockoutsPage.vue'), meta: { title: 'staff.lockout.title' } },
 ]
 
-// Fields of a student's record are called by the student area's words; publishing and receipts are the province's parts.
-const words = (routes: RouteRecordRaw[]) => routes.map((route) => ({ ...route, meta: { ...route.meta, areas: route.path.startsWith('/c/announcements') ? ['student', 'province'] : ['student'] } })) as RouteRecordRaw[]
+// Fields of a student's record are called by the student area's words.
+const words = (routes: RouteRecordRaw[]) => routes.map((route) => ({ ...route, meta: { ...route.meta, areas: ['student'] } })) as RouteRecordRaw[]
 
-export const routes = [...area('school', ['SCHOOL', 'DEPARTMENT'], words(SHARED)), ...area('school', ['SCHOOL'], words(OFFICE))]
+export const routes = [...staffArea('school', ['SCHOOL', 'DEPARTMENT'], words(SHARED)), ...staffArea('school', ['SCHOOL'], words(OFFICE)), ...announcementRoutes('c', ['SCHOOL', 'DEPARTMENT'], ['SCHOOL'])]

@@ -7,6 +7,10 @@ export const EVENTS = [
   'member.approve', 'member.reject', 'blacklist.add', 'blacklist.remove', 'employer.freeze', 'employer.unfreeze', 'school.create', 'school.update', 'school.close', 'school.reopen', 'dictionary.publish', 'operations.replay',
 ] as const
 
+/** Those that no school has to do with. */
+const PROVINCE_ONLY = /^(?:administrator|member|blacklist|school|dictionary|operations)\./
+export const SCHOOL_EVENTS = EVENTS.filter((event) => !PROVINCE_ONLY.test(event))
+
 /** Whether events, newest first and unfiltered, follow each other without a gap. The newest ones have no number for some seconds. */
 export function chainOf(sequences: readonly number[]): { head: number; tail: number; whole: boolean } | undefined {
   const linked = sequences.filter((sequence) => sequence > 0)
