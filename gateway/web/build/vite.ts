@@ -22,6 +22,7 @@ export function app(name: 'portal' | 'h5', base: string, port: number): UserConf
       __INTLIFY_PROD_DEVTOOLS__: 'false',
       __VUE_I18N_LEGACY_API__: 'false',
       __VUE_I18N_FULL_INSTALL__: 'false',
+      __INTLIFY_DROP_MESSAGE_COMPILER__: 'true',
     },
     build: {
       outDir: `${web}/dist/${name}`,

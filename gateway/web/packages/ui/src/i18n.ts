@@ -1,5 +1,5 @@
 // Words in two languages. An area's words are loaded with its first page, so that nobody loads what they do not read.
-import { createI18n, type Composer } from 'vue-i18n'
+import { createI18n, type Composer, type MessageContext } from 'vue-i18n'
 import { computed, type WritableComputedRef } from 'vue'
 import type { Language } from '@qihang/domain'
 
@@ -14,8 +14,15 @@ function first(): Language {
   return localStorage.getItem(STORED) === 'en' ? 'en' : 'zh-CN'
 }
 
+/** Messages hold names in braces and nothing else of the library's language, so that its compiler is left out of the build. */
+function compile(message: unknown): (context: MessageContext) => string {
+  const parts = String(message).split(/\{(\w+)\}/)
+  return (context) => parts.map((part, at) => (at % 2 === 0 ? part : String(context.named(part) ?? ''))).join('')
+}
+
 export const i18n = createI18n({
   legacy: false,
+  messageCompiler: compile as never,
   locale: first(),
   fallbackLocale: 'zh-CN',
   messages: {},
