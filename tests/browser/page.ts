@@ -28,7 +28,7 @@ export async function examine(page: Page): Promise<string[]> {
   const findings = axe.violations.map((rule) => `${rule.id}: ${rule.nodes.map((node) => node.target.join(' ')).join(' | ')}`)
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
   if (wide > 0) findings.push(`${wide} px wider than the window`)
-  const keys = await page.evaluate(() => /\b(?!province\.admin\b)(?:portal|student|employer|school|province|public|entry|account|ui|domain|h5)\.[a-z][A-Za-z0-9]*(?:\.[A-Za-z0-9_]+)*/.exec(document.body.innerText)?.[0])
+  const keys = await page.evaluate(() => /\b(?!province\.admin\b)(?:portal|student|employer|school|province|staff|public|entry|account|ui|domain|h5)\.[a-z][A-Za-z0-9]*(?:\.[A-Za-z0-9_]+)*/.exec(document.body.innerText)?.[0])
   if (keys !== undefined && !keys.includes('@')) findings.push(`words without translation: ${keys}`)
   return findings
 }

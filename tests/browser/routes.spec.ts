@@ -35,6 +35,7 @@ const RECORDS: readonly (readonly [RegExp, Lister])[] = [
   [/^\/c\/roster\//, (context) => first(context, '/v1/roster/imports?pageSize=1', 'imports')],
   [/^\/c\/review\//, (context) => first(context, '/v1/students?pageSize=1', 'students')],
   [/^\/p\/dictionaries\//, (context) => first(context, '/v1/dictionaries', 'dictionaries', 'name')],
+  [/^\/origin\/edit\//, () => Promise.resolve('mobile')],
   [/^\/p\/schools\//, () => Promise.resolve(LOGINS.student.school)],
 ]
 
@@ -49,7 +50,7 @@ async function address(context: BrowserContext, { path }: Route): Promise<string
   if (lister === undefined) throw new Error(`routes.spec.ts does not say which record ${path} shows`)
   const record = await lister(context)
   expect(record, `a record for ${path}`).not.toBe('')
-  return path.replace(/:kind\([^)]*\)/, 'origin').replace(/:(?:id|slug|code|name)(?:\([^/]*\))?/, record)
+  return path.replace(/:kind\([^)]*\)/, 'origin').replace(/:(?:id|slug|code|name|field)(?:\([^/]*\))?\??/, record)
 }
 
 async function visit(context: BrowserContext, url: string): Promise<string[]> {

@@ -1,7 +1,7 @@
 // The main job, through the pages, as its three roles, once at a desk and once on phones: a student registers, hands in the
 // record, gets an offer, signs it, and downloads what the school has approved.
 import { type Browser, type BrowserContext, expect, type Page, test } from '@playwright/test'
-import { complaints, settled } from './page'
+import { complaints, examine, settled } from './page'
 import { get, LOGINS, post, totp, URL } from './session'
 
 const PHONE = { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
@@ -39,6 +39,55 @@ async function fill(page: Page, values: Record<string, string>): Promise<void> {
 
 async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: test.info().outputPath(`${name}.png`), fullPage: true })
+}
+
+const REGION = ['生源地', '南岗', /南岗区/] as const
+
+/** The record on one page, as at a desk. */
+async function fillInAtOnce(page: Page): Promise<void> {
+  await fill(page, { 手机: '13904510001', 邮箱: 'student@example.com' })
+  await pick(page, ...REGION)
+  await fill(page, { 家庭地址: '黑龙江省哈尔滨市南岗区学府路1号', 家庭邮编: '150000', 家庭联系人: '李建国' })
+  await page.getByRole('button', { name: '下一步：核对' }).click()
+}
+
+/** The record a question a page, as on phones: what is wrong stops, what is typed stays, an answer can be changed at the end. */
+async function answerOneByOne(page: Page): Promise<void> {
+  const step = async (heading: string): Promise<void> => {
+    await expect(page.getByRole('heading', { level: 1, name: heading })).toBeFocused()
+    expect(await examine(page)).toEqual([])
+  }
+  const forward = page.getByRole('button', { name: '下一步', exact: true })
+  const ANSWERS = [['您的手机号码', '本人手机', '13904510001'], ['您的电子邮箱', '电子邮箱', 'student@example.com'], ['您的 QQ 号', 'QQ', '']] as const
+  await expect(page.getByRole('heading', { level: 1, name: '您的手机号码' })).toBeVisible()
+  await fill(page, { 本人手机: '1390451' })
+  await forward.click()
+  await expect(page.getByLabel('本人手机')).toBeFocused()
+  for (const [at, [heading, label, value]] of ANSWERS.entries()) {
+    if (at > 0) await step(heading)
+    if (value !== '') await fill(page, { [label]: value })
+    await forward.click()
+  }
+  await step('您的生源地')
+  await pick(page, ...REGION)
+  await picture(page, 'question')
+  await page.reload()
+  await expect(page.getByRole('combobox', { name: '生源地' })).toHaveValue(/南岗区/)
+  await forward.click()
+  for (const [heading, label, value] of [['您的家庭地址', '家庭地址', '黑龙江省哈尔滨市南岗区学府路1号'], ['家庭所在地的邮编', '家庭邮编', '150001'], ['家里的联系人', '家庭联系人', '李建国']] as const) {
+    await step(heading)
+    await fill(page, { [label]: value })
+    await forward.click()
+  }
+  await step('家庭电话')
+  await forward.click()
+  await step('学校的记录对吗')
+  await page.getByRole('button', { name: '下一步：核对' }).click()
+  await step('请核对您填写的内容')
+  await page.getByRole('button', { name: '更改家庭邮编' }).click()
+  await fill(page, { 家庭邮编: '150000' })
+  await page.getByRole('button', { name: '保存，回到核对' }).click()
+  await step('请核对您填写的内容')
 }
 
 /** Somebody of the roster who has not registered, as the office sees them, with what only a reason shows. */
@@ -110,10 +159,7 @@ for (const { size, options, register, student } of SIZES) {
     test('the student hands in the record', async () => {
       const page = person('student')
       await page.goto(`${student}/origin/edit`)
-      await fill(page, { 手机: '13904510001', 邮箱: 'student@example.com' })
-      await pick(page, '生源地', '南岗', /南岗区/)
-      await fill(page, { 家庭地址: '黑龙江省哈尔滨市南岗区学府路1号', 家庭邮编: '150000', 家庭联系人: '李建国' })
-      await page.getByRole('button', { name: '下一步：核对' }).click()
+      await (size === 'phone' ? answerOneByOne(page) : fillInAtOnce(page))
       await page.getByLabel('我已逐项核对').check()
       await picture(page, 'record')
       await page.getByRole('button', { name: '保存并送审' }).click()

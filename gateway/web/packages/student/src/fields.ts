@@ -20,6 +20,20 @@ export const OWN_RULES: Record<OwnName, Rule[]> = {
   familyContact: [rules.required, rules.length(2, 64)],
 }
 
+/** The fields in the order in which they are asked for: how to be reached, then home. */
+export const REACH = ['mobile', 'email', 'qq'] as const satisfies readonly OwnName[]
+export const HOME = ['originRegionCode', 'homeAddress', 'homePostcode', 'familyContact', 'homePhone'] as const satisfies readonly OwnName[]
+export const QUESTIONS: readonly OwnName[] = [...REACH, ...HOME]
+
+export function isOwn(name: string): name is OwnName {
+  return (OWN as readonly string[]).includes(name)
+}
+
+/** The fields as a form begins with them. */
+export function ownValues(record: Record_): Record<OwnName, string> {
+  return Object.fromEntries(OWN.map((name) => [name, record.own?.[name] ?? ''])) as Record<OwnName, string>
+}
+
 export interface LockedField {
   /** Name in requests. */
   name: string

@@ -1,11 +1,12 @@
 import account from '@qihang/account/locales/zh-CN.json'
 import { describe, expect, it } from 'vitest'
 import { correctedFields, fieldOfCorrection } from './correction'
-import { LOCKED_FIELDS, lockedText, names, OWN, submission, type OwnName } from './fields'
+import { LOCKED_FIELDS, lockedText, names, OWN, QUESTIONS, submission, type OwnName } from './fields'
 import zh from './locales/zh-CN.json'
 import en from './locales/en.json'
 import { held, mostZoom, part, pictureFault, zoomed } from './portrait'
 import { STUDENT_ROUTES } from './routes'
+import { CHECK, LOCKED_STEP, next, place, STEPS } from './steps'
 import { windowState } from './windows'
 
 function keys(value: object, before = ''): string[] {
@@ -35,6 +36,21 @@ describe('a record that is sent', () => {
     if (gender === undefined) throw new Error('no such field')
     expect(lockedText({ genderCode: '1', gender: '男' } as never, gender)).toBe('男')
     expect(names(gender, 'gender') && names(gender, 'genderCode')).toBe(true)
+  })
+})
+
+describe('the questions on phones', () => {
+  it('ask for each field once, then lead to the answers', () => {
+    expect([...QUESTIONS].sort()).toEqual([...OWN].sort())
+    expect(STEPS.map(next).at(-1)).toBe(CHECK)
+    expect(next('mobile')).toBe('email')
+  })
+  it('begin with the first, or with what the school gave the record back for', () => {
+    expect(place(undefined, [])).toBe('mobile')
+    expect(place('qq', ['homeAddress'])).toBe('qq')
+    expect(place('nonsense', ['homePostcode', 'email'])).toBe('email')
+    expect(place(undefined, ['major'])).toBe(LOCKED_STEP)
+    expect(place(CHECK, [])).toBe(CHECK)
   })
 })
 

@@ -15,6 +15,8 @@ export interface StudentRoute {
   /** Path in the phone app. */
   h5: string
   component: () => Promise<unknown>
+  /** The phone app's own page, where one question at a time is better than all at once. */
+  phone?: () => Promise<unknown>
   /** Message key of the title. */
   title: string
 }
@@ -24,7 +26,7 @@ export const STUDENT_ROUTES: readonly StudentRoute[] = [
   { name: 'student.guide', portal: '/s/guide', h5: '/guide', component: () => import('./pages/GuidePage.vue'), title: 'student.guide.title' },
   { name: 'student.guideArticle', portal: '/s/guide/:slug', h5: '/guide/:slug', component: () => import('./pages/GuideArticlePage.vue'), title: 'student.guide.title' },
   { name: 'student.origin', portal: '/s/origin', h5: '/origin', component: () => import('./pages/OriginPage.vue'), title: 'student.origin.title' },
-  { name: 'student.originEdit', portal: '/s/origin/edit', h5: '/origin/edit', component: () => import('./pages/OriginEditPage.vue'), title: 'student.origin.editTitle' },
+  { name: 'student.originEdit', portal: '/s/origin/edit', h5: '/origin/edit/:field?', component: () => import('./pages/OriginEditPage.vue'), phone: () => import('./pages/OriginQuestionsPage.vue'), title: 'student.origin.editTitle' },
   { name: 'student.originCorrect', portal: '/s/origin/correct', h5: '/origin/correct', component: () => import('./pages/OriginCorrectPage.vue'), title: 'student.correct.title' },
   { name: 'student.signing', portal: '/s/signing', h5: '/signing', component: () => import('./pages/SigningPage.vue'), title: 'student.signing.title' },
   { name: 'student.offers', portal: '/s/signing/online', h5: '/signing/online', component: () => import('./pages/OffersPage.vue'), title: 'student.offers.title' },
@@ -51,6 +53,6 @@ export function studentRoutes(app: App): RouteRecordRaw[] {
   return area(
     'student',
     ['STUDENT'],
-    STUDENT_ROUTES.map(({ name, component, title, ...paths }) => ({ name, path: paths[app], component, meta: { title, areas: ['account'], ...(PROFILE.includes(name) ? { tabs: PROFILE } : {}) } }) as RouteRecordRaw),
+    STUDENT_ROUTES.map(({ name, component, phone, title, ...paths }) => ({ name, path: paths[app], component: app === 'h5' ? (phone ?? component) : component, meta: { title, areas: ['account'], ...(PROFILE.includes(name) ? { tabs: PROFILE } : {}) } }) as RouteRecordRaw),
   )
 }
