@@ -1,6 +1,6 @@
 // What people typed and have not sent yet, so that an ended session, a closed page or a dead battery loses nothing.
 // Kept on this device by account, for a week; passwords, identity numbers and files never go in.
-import { openDB, type IDBPDatabase } from 'idb'
+import type { IDBPDatabase } from 'idb'
 
 const KEEP = 7 * 24 * 60 * 60 * 1000
 
@@ -12,7 +12,7 @@ interface Draft {
 let opened: Promise<IDBPDatabase> | undefined
 
 function database(): Promise<IDBPDatabase> {
-  opened ??= openDB('qihang', 1, { upgrade: (db) => void db.createObjectStore('drafts') })
+  opened ??= import('idb').then(({ openDB }) => openDB('qihang', 1, { upgrade: (db) => void db.createObjectStore('drafts') }))
   return opened
 }
 
