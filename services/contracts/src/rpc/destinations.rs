@@ -86,7 +86,7 @@ fn describe(slot: Slot) -> (SlotState, &'static str, &'static str) {
         Slot::Held(_) => (
             SlotState::Held,
             "已登记",
-            "需要更改时，请在【解约及去向解除】中申请解约",
+            "需要更改时，请联系学校就业指导部门办理解约",
         ),
         Slot::Releasing { .. } => (
             SlotState::Releasing,
