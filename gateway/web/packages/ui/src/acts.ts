@@ -1,7 +1,7 @@
 // Acts behind buttons: one at a time, a refusal is told, and what they changed is asked for again.
-import { Problem } from '@qihang/api'
+import { Problem, type Schema } from '@qihang/api'
 import { useQueryClient, type QueryKey } from '@tanstack/vue-query'
-import { ref, type Ref } from 'vue'
+import { computed, ref, type Ref, type WritableComputedRef } from 'vue'
 import { problemText } from './problems'
 import { toast } from './toasts'
 
@@ -38,4 +38,19 @@ export function useAct(...stale: QueryKey[]): Act {
     }
   }
   return { busy, run, changed }
+}
+
+/** Whether the server lets the reader do this with a record now. */
+export function may(actions: readonly Schema<'common.v1.Action'>[] | undefined, name: string): boolean {
+  return actions?.some((action) => action.name === name && action.allowed === true) === true
+}
+
+/** Open as long as there is something that it is about; closing forgets that. */
+export function openWhile<T>(subject: Ref<T | undefined>): WritableComputedRef<boolean> {
+  return computed({
+    get: () => subject.value !== undefined,
+    set: (to) => {
+      if (!to) subject.value = undefined
+    },
+  })
 }

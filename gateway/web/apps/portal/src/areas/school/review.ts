@@ -40,10 +40,6 @@ export function following(reviews: readonly Review[], recordId: string): Review 
   return step(reviews, recordId, 1) ?? (reviews.some((review) => review.recordId === recordId) ? step(reviews, recordId, -1) : undefined)
 }
 
-export function may(actions: readonly Schema<'common.v1.Action'>[] | undefined, name: string): boolean {
-  return actions?.some((action) => action.name === name && action.allowed) ?? false
-}
-
 /** Why an act is not possible; empty when it is, or unknown. */
 export function hindrance(actions: readonly Schema<'common.v1.Action'>[] | undefined, name: string): string {
   return actions?.find((action) => action.name === name && !action.allowed)?.reason ?? ''
