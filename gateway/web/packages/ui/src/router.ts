@@ -45,7 +45,8 @@ export function guard(router: Router, signIn: string): void {
     const { t } = words
     const title = to.meta.title === undefined ? '' : t(to.meta.title)
     document.title = title === '' ? t('ui.product') : `${title} - ${t('ui.product')}`
-    if (to.path === from.path) return
+    // Where the browser loads a page it reads from the top by itself, with the way past the menu first.
+    if (from.matched.length === 0 || to.path === from.path) return
     await nextTick()
     // A new page is told to who cannot see it: its heading takes the focus.
     const heading = document.querySelector<HTMLElement>('main h1')
