@@ -236,8 +236,8 @@ test.describe('an organisation', () => {
   test('somebody asks to join and is let in', async ({ open }) => {
     const asker = await open('phone')
     await visit(asker, '/join/request')
-    await fill(asker, { 统一社会信用代码: ours.code, 姓名: '郑同事', 手机号码: `136${stamp}`, 电子邮箱: `zheng${stamp}@example.com`, 给管理员的留言: '人事部新同事', 再次输入密码: PASSWORD })
-    await asker.getByLabel(/^(设置)?密码/).first().fill(PASSWORD)
+    await fill(asker, { 统一社会信用代码: ours.code, 姓名: '郑同事', 本人手机: `136${stamp}`, 电子邮箱: `zheng${stamp}@example.com`, 给管理员的留言: '人事部新同事', 再次输入密码: PASSWORD })
+    await asker.getByLabel('设置密码', { exact: true }).fill(PASSWORD)
     await asker.getByRole('button', { name: '看不清' }).click()
     await expect(asker.getByText('已通过验证')).toBeVisible({ timeout: 60_000 })
     await asker.getByRole('button', { name: '提交申请' }).click()

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { type Browser, type BrowserContext, expect, type Page, test as base } from '@playwright/test'
 import { complaints, examine, settled } from './page'
-import { get, LOGINS, post, prove, totp, upload, URL } from './session'
+import { get, LOGINS, post, prove, type Role, signIn, totp, upload, URL } from './session'
 
 export { expect } from '@playwright/test'
 export { settled } from './page'
@@ -56,11 +56,9 @@ async function come(browser: Browser, where: 'desk' | 'phone' = 'desk'): Promise
   return page
 }
 
-/** Signs staff in whose code may have been used a moment ago by somebody else. */
-export async function enterStaff(context: BrowserContext, { login, password, secret }: { login: string; password: string; secret: string }): Promise<void> {
-  await expect(async () => {
-    await post(context, '/v1/sessions:loginStaff', { login, password, totpCode: await totp(secret), ...(await prove(context)) })
-  }).toPass({ timeout: 90_000 })
+/** Signs staff in; a code may be one that is kept for a lost telephone. */
+export async function enterStaff(context: BrowserContext, { login, password, code }: { login: string; password: string; code: string }): Promise<void> {
+  await post(context, '/v1/sessions:loginStaff', { login, password, totpCode: code, ...(await prove(context)) })
 }
 
 export async function enterStudent(context: BrowserContext, number: string, password = PASSWORD): Promise<void> {
@@ -71,11 +69,11 @@ export async function enterEmployer(context: BrowserContext, login: string, pass
   await post(context, '/v1/sessions:loginEmployer', { login, password, ...(await prove(context)) })
 }
 
-/** Ties an authenticator to an account that was just activated; gives its secret. */
-export async function enrol(context: BrowserContext): Promise<string> {
+/** Ties an authenticator to an account that was just activated; gives its secret and what stands in for it. */
+export async function enrol(context: BrowserContext): Promise<{ secret: string; recovery: string[] }> {
   const secret = String((await post(context, '/v1/account:enrolTotp', {}))['secret'])
-  await post(context, '/v1/account:confirmTotp', { code: await totp(secret) })
-  return secret
+  const { recoveryCodes } = (await post(context, '/v1/account:confirmTotp', { code: await totp(secret) })) as { recoveryCodes: string[] }
+  return { secret, recovery: recoveryCodes }
 }
 
 interface Row {
@@ -124,11 +122,16 @@ function stage(browser: Browser, office: BrowserContext): Stage['student'] {
   }
 }
 
+/** Somebody else may have used the present code a moment ago: the next one is another. */
+async function patiently(context: BrowserContext, role: Role): Promise<void> {
+  await expect(() => signIn(context, role)).toPass({ timeout: 90_000 })
+}
+
 export const test = base.extend<{ quiet: undefined }, Stage>({
   office: [
     async ({ browser }, use) => {
       const page = await come(browser)
-      await enterStaff(page.context(), LOGINS.office)
+      await patiently(page.context(), 'school')
       await use(page)
     },
     { scope: 'worker' },
@@ -136,7 +139,7 @@ export const test = base.extend<{ quiet: undefined }, Stage>({
   province: [
     async ({ browser }, use) => {
       const page = await come(browser)
-      await enterStaff(page.context(), LOGINS.province)
+      await patiently(page.context(), 'province')
       await use(page)
     },
     { scope: 'worker' },
@@ -171,11 +174,12 @@ export async function visit(page: Page, path: string): Promise<void> {
 /** Looks at what an act shows, as a machine can, and keeps its pictures at a desk and on a phone. */
 export async function look(page: Page, name: string): Promise<void> {
   const before = page.viewportSize() ?? DESK
-  const findings: string[] = []
+  const findings = (await examine(page)).map((finding) => `${name}: ${finding}`)
   for (const [size, viewport] of [['desk', DESK], ['phone', PHONE]] as const) {
     await page.setViewportSize(viewport)
-    findings.push(...(await examine(page)).map((finding) => `${name} ${size}: ${finding}`))
     await page.screenshot({ path: test.info().outputPath(`${name}-${size}.png`), fullPage: (await page.locator('dialog[open]').count()) === 0 })
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+    if (wide > 0) findings.push(`${name}: ${wide} px wider than a ${size}`)
   }
   await page.setViewportSize(before)
   expect(findings).toEqual([])
@@ -240,12 +244,16 @@ export async function accept({ id, student, revision, token }: Reading): Promise
   }).toPass({ timeout: 30_000, intervals: [1_000] })
 }
 
+const ORGANISATION_WEIGHTS = [3, 7, 9, 10, 5, 8, 4, 2]
 const WEIGHTS = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28]
 const DIGITS = '0123456789ABCDEFGHJKLMNPQRTUWXY'
+let organisations = Math.floor(Date.now() / 1000)
 
-/** A formally right credit code of an organisation that does not exist. */
+/** A formally right credit code of an organisation that does not exist; another one each time. */
 export function creditCode(): string {
-  const head = `91230199MA${String(Date.now() % 10_000_000).padStart(7, '0')}`
+  const organisation = `MA${String(organisations++ % 1_000_000).padStart(6, '0')}`
+  const rest = 11 - ([...organisation].reduce((sum, digit, at) => sum + parseInt(digit, 36) * (ORGANISATION_WEIGHTS[at] ?? 0), 0) % 11)
+  const head = `91230199${organisation}${rest === 10 ? 'X' : rest % 11}`
   const sum = [...head].reduce((total, digit, at) => total + DIGITS.indexOf(digit) * (WEIGHTS[at] ?? 0), 0)
   return head + (DIGITS[(31 - (sum % 31)) % 31] ?? '')
 }
@@ -261,7 +269,7 @@ export interface Organisation {
 /** Registers an organisation that hands its papers in. */
 export async function organisation(page: Page, name: string): Promise<Organisation> {
   const context = page.context()
-  const [code, stamp] = [creditCode(), String(Date.now()).slice(-8)]
+  const [code, stamp] = [creditCode(), String(Date.now() + organisations).slice(-8)]
   const login = `hr${stamp}@example.com`
   const wanted = { name: `${name}${stamp}`, creditCode: code, contactName: '周经理', mobile: `138${stamp}`, email: login, password: PASSWORD }
   await post(context, '/v1/employers:register', { ...wanted, ...(await prove(context)) })
