@@ -9,11 +9,11 @@ const dist = new URL('../dist/', import.meta.url).pathname
 
 /**
  * Most of gzipped kilobytes: first load of scripts and styles, and a page with everything that it needs (h5: beyond the first
- * load). The phone pages are meant to come to 90 and 40; what they weigh today holds them from growing meanwhile.
+ * load).
  */
 const BUDGETS = {
   portal: { script: 120, style: 40, page: 260, beyond: false },
-  h5: { script: 102, style: 40, page: 60, beyond: true },
+  h5: { script: 90, style: 40, page: 40, beyond: true },
 }
 
 const TEXT = /\.(js|css|html|svg|json|txt)$/

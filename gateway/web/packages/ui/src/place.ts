@@ -1,7 +1,7 @@
 // Where a list opens beside its box: below, or above where there is more room.
 
 /** As styles want it. */
-export interface Place {
+export type Place = {
   left: string
   width: string
   maxHeight: string
