@@ -233,7 +233,7 @@ impl From<Error> for Fault {
             Error::ActivationInvalid => Self::invalid(
                 "activationToken",
                 "ACTIVATION_INVALID",
-                "激活凭证无效、已使用或已超过 72 小时，请联系管理员重新发放",
+                "激活码不正确、已使用或已超过 72 小时，请联系管理员重新发放",
             ),
             Error::Staff(refusal) => staff_refused(&refusal),
             Error::WindowClosed(closed) => closed.into(),

@@ -104,7 +104,7 @@ impl From<Refusal> for Error {
             Refusal::Token => Fault::invalid(
                 "token",
                 "RESET_REFUSED",
-                "账号或重置凭证不正确，或凭证已使用、已超过 2 小时；请核对后重试，或请签发的老师重新签发",
+                "账号或重置码不正确，或重置码已使用、已超过 2 小时；请核对后重试，或请签发的老师重新签发",
             ),
         };
         fault.into()
