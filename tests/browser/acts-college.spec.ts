@@ -69,7 +69,8 @@ test('the token is good once', async ({ open }) => {
   await fill(page, { 激活码: token, 再次输入密码: PASSWORD })
   await page.getByLabel('设置密码', { exact: true }).fill(PASSWORD)
   await page.getByRole('button', { name: '设置密码并登录' }).click()
-  await expect(page.getByRole('alert')).toContainText('激活码')
+  await expect(page.getByText(/已使用或已超过 72 小时/)).toBeVisible()
+  await expect(page.getByLabel('激活码')).toBeFocused()
   await page.context().close()
 })
 

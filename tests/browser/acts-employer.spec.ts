@@ -74,7 +74,7 @@ test.describe('offers and agreements', () => {
     await employer.getByRole('button', { name: '修改协议' }).click()
     await employer.waitForURL(/\/edit$/)
     await settled(employer)
-    await employer.getByLabel('原因').fill('部门调整，月薪上调')
+    await employer.getByRole('textbox', { name: '原因' }).fill('部门调整，月薪上调')
     await employer.getByLabel('转正月薪').fill('8800')
     await employer.getByLabel('试用期月薪').fill('7200')
     await look(employer, 'amend')
@@ -122,7 +122,7 @@ async function commonTerms(page: Page): Promise<void> {
   const { position, workAddress, insurance, release } = terms() as Record<string, string>
   await fill(page, { 岗位: position ?? '', 工作地址: workAddress ?? '', 劳动合同期限: '36', 转正月薪: '8000', 试用期: '3', 社会保险与公积金: insurance ?? '', 可以解除的情形: release ?? '' })
   await page.getByLabel('试用期月薪').fill('7000')
-  await page.getByLabel('职位类别').selectOption({ index: 1 })
+  await page.getByLabel('职位类别').and(page.locator('select')).selectOption({ index: 1 })
   await page.getByRole('combobox', { name: '工作地点' }).fill('南岗')
   await page.locator('.code-list').getByRole('option', { name: /南岗区/ }).first().click()
   await page.getByLabel('报到期限').fill(`${new Date().getFullYear() + 1}-07-10`)

@@ -135,7 +135,7 @@ test('who is asked anew for the password is told why, and goes on where they wer
   const context = page.context()
   // The sign-in is longer ago than what wants a fresh one allows; the page's next call has its token renewed.
   sql(`UPDATE identity.sessions SET auth_time = auth_time - interval '1 hour' WHERE account_id = (SELECT a.id FROM identity.accounts a JOIN identity.students s ON s.id = a.student_id WHERE s.student_number = '${number}')`)
-  await context.clearCookies({ name: /access/ })
+  await context.clearCookies({ name: /qh_at$/ })
   await visit(page, '/s/profile/data')
   forgive(/data:export|stepUp/)
   const button = page.getByRole('button', { name: '导出 JSON' })

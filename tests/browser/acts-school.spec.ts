@@ -1,7 +1,7 @@
 // What a school's office does beside the main job: freezes, staff, records opened again, lock-outs, its days, its news, help, batches.
 import type { Page } from '@playwright/test'
 import { sql } from './database'
-import { because, dialog, enterStaff, enrol, expect, fill, forgive, handIn, look, offer, PASSWORD, settled, type Student, terms, test, told, visit } from './people'
+import { admit, because, dialog, enterStaff, enrol, expect, fill, forgive, handIn, look, offer, organisation, type Organisation, PASSWORD, settled, type Student, terms, test, told, visit } from './people'
 import { get, LOGINS, post, prove } from './session'
 
 /** Failed sign-ins that lock an account. */
@@ -12,14 +12,17 @@ test.describe('a freeze', () => {
   let somebody: Student
   let open = ''
   let draft = ''
+  let theirs: Organisation
 
-  test('the office freezes an employer for three days', async ({ office, employer, student }) => {
+  test('the office freezes an employer for three days', async ({ office, province, open: opened, student }) => {
+    theirs = await organisation(await opened(), '松花江示例餐饮')
+    await admit(province.context(), theirs)
     somebody = await student({ approved: true })
-    open = await offer(employer.context(), somebody)
+    open = await offer(theirs.page.context(), somebody)
     const other = await student({ approved: true })
-    draft = String((await post(employer.context(), '/v1/agreements', { schoolCode: LOGINS.student.school, studentNumber: other.number, studentName: other.name, terms: terms() }))['id'])
+    draft = String((await post(theirs.page.context(), '/v1/agreements', { schoolCode: LOGINS.student.school, studentNumber: other.number, studentName: other.name, terms: terms() }))['id'])
     await visit(office, '/c/employers')
-    await office.getByRole('link', { name: /松江示例软件/ }).first().click()
+    await office.getByRole('link', { name: theirs.name }).click()
     await settled(office)
     await office.getByRole('button', { name: '冻结 72 小时' }).click()
     await look(office, 'freeze')
@@ -29,13 +32,14 @@ test.describe('a freeze', () => {
     await look(office, 'frozen')
   })
 
-  test('the employer sends nothing to the school, and is told why', async ({ employer }) => {
+  test('the employer sends nothing to the school, and is told why', async () => {
+    const employer = theirs.page
     forgive(new RegExp(`agreements/${draft}:send`))
     await expect(async () => {
       await visit(employer, `/e/agreements/${draft}`)
       await employer.getByRole('button', { name: '发出邀请' }).click()
       await dialog(employer).getByRole('button', { name: '发出邀请' }).click()
-      await expect(dialog(employer).getByRole('alert')).toContainText('学校', { timeout: 3_000 })
+      await expect(dialog(employer).getByRole('alert')).toContainText('该校已暂停贵单位', { timeout: 3_000 })
     }).toPass({ timeout: 20_000 })
     await look(employer, 'frozen-send')
   })
@@ -47,7 +51,8 @@ test.describe('a freeze', () => {
     await look(somebody.page, 'frozen-offer')
   })
 
-  test('the office lifts it, and both go on', async ({ office, employer }) => {
+  test('the office lifts it, and both go on', async ({ office }) => {
+    const employer = theirs.page
     await office.getByRole('button', { name: '提前解除冻结' }).click()
     await dialog(office, '提前解除冻结').getByRole('button', { name: '提前解除冻结' }).click()
     await told(office, '已解除冻结')

@@ -11,7 +11,7 @@ const EXPECTED = '/v1/sessions:loginStaff'
 export function complaints(page: Page, heard: string[]): void {
   page.on('console', (message) => {
     if (!['error', 'warning'].includes(message.type()) || message.location().url.endsWith(EXPECTED)) return
-    heard.push(`${page.url()} ${message.type()}: ${message.text()}`)
+    heard.push(`${page.url()} ${message.type()}: ${message.text()} ${message.location().url}`)
   })
   page.on('pageerror', (error) => heard.push(`${page.url()} exception: ${error.message}`))
 }

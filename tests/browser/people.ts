@@ -213,11 +213,12 @@ export const terms = (): Doc => ({
   employerPenalty: 3000, studentPenalty: 3000, release: '乙方升学、应征入伍、录用为公务员时，双方可解除本协议', acceptsArchive: false, acceptsHousehold: false,
 })
 
-/** Sends an offer to a student; gives its id. What the office passed takes a moment to reach the offers. */
+/** Sends an offer to a student; gives its id. What the office or the province passed takes a moment to reach the offers. */
 export async function offer(employer: BrowserContext, to: Student): Promise<string> {
-  const drafted = await post(employer, '/v1/agreements', { schoolCode: LOGINS.student.school, studentNumber: to.number, studentName: to.name, terms: terms() })
-  const id = String(drafted['id'])
+  let id = ''
   await expect(async () => {
+    const drafted = await post(employer, '/v1/agreements', { schoolCode: LOGINS.student.school, studentNumber: to.number, studentName: to.name, terms: terms() })
+    id = String(drafted['id'])
     await post(employer, `/v1/agreements/${id}:send`, { validDays: 7, etag: drafted['etag'] })
   }).toPass({ timeout: 20_000 })
   return id
