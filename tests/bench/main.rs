@@ -109,7 +109,7 @@ async fn distributed(folder: &Scratch, wanted: impl Fn(&str) -> bool) -> anyhow:
         show(&overload::lines(running.url()).await?);
     }
     if wanted("messages") {
-        show(&[messages::line(running.servers()).await?]);
+        show(&messages::lines(running.servers()).await?);
     }
     running.stop().await;
     Ok(())

@@ -1,12 +1,17 @@
-//! From the outbox to a consumer's committed effect, against publishing as many messages to RabbitMQ with confirms.
+//! From the outbox to RabbitMQ and from there to a consumer's committed effect, each half against the bare broker: publishing as
+//! many messages with confirms, and reading and acknowledging them.
 
 use std::{sync::Arc, time::Instant};
 
+use anyhow::Context as _;
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
-    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
+    options::{
+        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+        QueueDeclareOptions,
+    },
     types::{AMQPValue, FieldTable},
 };
 use qihang_kit::{
@@ -20,7 +25,7 @@ use qihang_kit::{
 };
 use qihang_proto::messages::v1::AgreementChanged;
 use qihang_standalone::{postgres::NAME, servers::Servers};
-use sqlx::{PgConnection, PgPool, migrate::Migrator, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, migrate::Migrator, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::measure::{Line, Series};
@@ -55,15 +60,65 @@ impl Consumer for Count {
     }
 }
 
-/// Measures both on private servers.
-pub(crate) async fn line(servers: &Servers) -> anyhow::Result<Line> {
+/// Measures both halves on private servers.
+pub(crate) async fn lines(servers: &Servers) -> anyhow::Result<Vec<Line>> {
     let options: PgConnectOptions = servers.postgres.url(NAME).parse()?;
     let pool = db::connect_with(options, 10, std::time::Duration::from_secs(10), "bench").await?;
     db::migrate(&pool, "bench", &NONE).await?;
+    let url = servers.rabbit.url();
     let message = AgreementChanged::default();
-    let (mut ours, mut bare) = (Series::default(), Series::default());
+    let bus = Bus::open(&url)?;
+    // Its queue stands from now on, or the first messages would have nowhere to go.
+    consumed(&bus, &pool, 0).await?;
+    let size = fill(&pool, &message, 1).await?;
+    let [mut sent, mut bare_sent, mut had, mut bare_had] = std::array::from_fn(|_| Series::default());
+    for round in 0..ROUNDS {
+        sqlx::query("TRUNCATE outbox, inbox").execute(&pool).await?;
+        fill(&pool, &message, MESSAGES).await?;
+        sent.push(published(&bus, &pool).await?);
+        had.push(consumed(&bus, &pool, MESSAGES).await?);
+        let queue = format!("bench.bare.{round}");
+        bare_sent.push(publish(&url, &queue, size).await?);
+        bare_had.push(read(&url, &queue).await?);
+    }
+    Ok(vec![
+        Line {
+            name: format!("outbox to RabbitMQ's confirmation, {MESSAGES} messages of {AGGREGATES} records"),
+            ours: sent,
+            unit: "messages/s",
+            baseline: Some(("publish to a quorum queue with confirms", bare_sent)),
+            goal: "≥ 0.8",
+        },
+        Line {
+            name: "RabbitMQ to the consumer's commit, the same messages".to_owned(),
+            ours: had,
+            unit: "messages/s",
+            baseline: Some(("read and acknowledge, and nothing else", bare_had)),
+            goal: "–",
+        },
+    ])
+}
+
+/// Messages a second from the outbox to the broker's confirmation.
+async fn published(bus: &Bus, pool: &PgPool) -> anyhow::Result<f64> {
+    let (settings, signal) = (Common::embedded()?.relay, OutboxSignal::default());
+    let relay = Relay::new("bench", pool.clone(), bus.clone(), signal, settings);
+    let (begun, end) = (Instant::now(), CancellationToken::new());
+    let work = tokio::spawn({
+        let end = end.clone();
+        async move { relay.run(end).await }
+    });
+    until(pool, "SELECT count(*) = 0 FROM outbox WHERE publish_time IS NULL").await?;
+    let rate = rate(begun);
+    end.cancel();
+    work.await?;
+    Ok(rate)
+}
+
+/// Messages a second from the broker to the commit of what they caused.
+async fn consumed(bus: &Bus, pool: &PgPool, messages: usize) -> anyhow::Result<f64> {
     let stop = CancellationToken::new();
-    let bus = Bus::open(&servers.rabbit.url())?;
+    let begun = Instant::now();
     let subscription = Subscription {
         service: "bench",
         consumer: Arc::new(Count),
@@ -71,39 +126,13 @@ pub(crate) async fn line(servers: &Servers) -> anyhow::Result<Line> {
     };
     let reader = bus.subscribe(subscription, &stop);
     anyhow::ensure!(bus.healthy().await, "the bus is not there");
-    let size = fill(&pool, &message, 1).await?;
-    for round in 0..ROUNDS {
-        sqlx::query("TRUNCATE outbox, inbox").execute(&pool).await?;
-        fill(&pool, &message, MESSAGES).await?;
-        let relay = Relay::new(
-            "bench",
-            pool.clone(),
-            bus.clone(),
-            OutboxSignal::default(),
-            Common::embedded()?.relay,
-        );
-        let (begun, end) = (Instant::now(), stop.child_token());
-        let work = tokio::spawn({
-            let end = end.clone();
-            async move { relay.run(end).await }
-        });
-        until_consumed(&pool).await?;
-        ours.push(rate(begun));
-        end.cancel();
-        work.await?;
-        bare.push(baseline(&servers.rabbit.url(), round, size).await?);
-    }
+    until(pool, &format!("SELECT count(*) >= {messages} FROM inbox")).await?;
+    let rate = rate(begun);
     stop.cancel();
     if let Some(reader) = reader {
         reader.await?;
     }
-    Ok(Line {
-        name: format!("outbox to consumer's commit, {MESSAGES} messages of {AGGREGATES} records"),
-        ours,
-        unit: "messages/s",
-        baseline: Some(("publish to a quorum queue with confirms", bare)),
-        goal: "≥ 0.8 of publishing",
-    })
+    Ok(rate)
 }
 
 fn rate(begun: Instant) -> f64 {
@@ -128,44 +157,38 @@ async fn fill(pool: &PgPool, message: &AgreementChanged, count: usize) -> anyhow
     Ok(usize::try_from(size)?)
 }
 
-async fn until_consumed(pool: &PgPool) -> anyhow::Result<()> {
-    let wanted = i64::try_from(MESSAGES)?;
-    loop {
-        let done: i64 = sqlx::query_scalar("SELECT count(*) FROM inbox")
-            .fetch_one(pool)
-            .await?;
-        if done >= wanted {
-            return Ok(());
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+async fn until(pool: &PgPool, holds: &str) -> anyhow::Result<()> {
+    while !sqlx::query_scalar::<_, bool>(AssertSqlSafe(holds.to_owned()))
+        .fetch_one(pool)
+        .await?
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+    Ok(())
 }
 
 /// Publishes as many messages of the same size, so many unconfirmed at a time.
-async fn baseline(url: &str, round: usize, size: usize) -> anyhow::Result<f64> {
+async fn publish(url: &str, queue: &str, size: usize) -> anyhow::Result<f64> {
     let connection = Connection::connect(url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    let queue = format!("bench.bare.{round}");
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
     let durable = QueueDeclareOptions {
         durable: true,
         ..QueueDeclareOptions::default()
     };
-    channel
-        .queue_declare(queue.as_str().into(), durable, arguments)
-        .await?;
+    channel.queue_declare(queue.into(), durable, arguments).await?;
     let body = vec![7_u8; size];
     let begun = Instant::now();
     let publish = |_| {
-        let (channel, queue, body) = (channel.clone(), queue.clone(), body.clone());
+        let (channel, body) = (channel.clone(), body.clone());
         async move {
             let properties = BasicProperties::default().with_delivery_mode(2);
             let sent = channel
                 .basic_publish(
                     "".into(),
-                    queue.as_str().into(),
+                    queue.into(),
                     BasicPublishOptions::default(),
                     &body,
                     properties,
@@ -178,6 +201,25 @@ async fn baseline(url: &str, round: usize, size: usize) -> anyhow::Result<f64> {
     let mut sent = stream::iter(0..MESSAGES).map(publish).buffer_unordered(WINDOW);
     while let Some(one) = sent.next().await {
         one?;
+    }
+    let rate = rate(begun);
+    connection.close(0, "".into()).await?;
+    Ok(rate)
+}
+
+/// Reads and acknowledges them, as many at a time as a consumer of ours holds.
+async fn read(url: &str, queue: &str) -> anyhow::Result<f64> {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    channel.basic_qos(256, BasicQosOptions::default()).await?;
+    let begun = Instant::now();
+    let reading = BasicConsumeOptions::default();
+    let mut messages = channel
+        .basic_consume(queue.into(), "".into(), reading, FieldTable::default())
+        .await?;
+    for _ in 0..MESSAGES {
+        let message = messages.next().await.context("the queue was closed")??;
+        message.acker.ack(BasicAckOptions::default()).await?;
     }
     let rate = rate(begun);
     connection.close(0, "".into()).await?;

@@ -40,6 +40,12 @@ pub(crate) fn calls() -> Vec<Call> {
 }
 
 impl Call {
+    /// Its name in the description of the API.
+    pub(crate) fn operation_id(&self) -> String {
+        let service = self.method.parent_service();
+        format!("{}_{}", service.name(), self.method.name())
+    }
+
     /// The collection of the record that the path names, e.g. `roster/imports`; `None` when it names none.
     pub(crate) fn collection(&self) -> Option<&str> {
         let (before, _) = self.path.split_once("/{")?;

@@ -1,5 +1,6 @@
 //! The matrix itself.
 
+use futures::{StreamExt as _, stream};
 use qihang_standalone::demo::Answer;
 use serde_json::{Value, json};
 
@@ -8,7 +9,10 @@ use crate::{
     world::{Caller, Record, World},
 };
 
-/// How many cells were walked.
+/// Callers at once.
+const AT_ONCE: usize = 4;
+
+/// How many cells were walked, and what was wrong.
 #[derive(Default, Debug)]
 struct Tally {
     /// The role alone is refused.
@@ -19,13 +23,25 @@ struct Tally {
     form: usize,
     /// One's own reads.
     own: usize,
+    /// What was wrong, in words.
+    faults: Vec<String>,
+}
+
+impl Tally {
+    fn and(mut self, other: Self) -> Self {
+        self.roles += other.roles;
+        self.records += other.records;
+        self.form += other.form;
+        self.own += other.own;
+        self.faults.extend(other.faults);
+        self
+    }
 }
 
 pub(crate) async fn refusals_tell_nothing(world: &World) {
     let before = everything(world).await;
-    let mut tally = Tally::default();
-    let mut faults = Vec::new();
-    for call in calls() {
+    let calls = calls();
+    for call in &calls {
         if let Some(collection) = call.collection() {
             assert!(
                 world.collections.contains_key(collection),
@@ -33,15 +49,17 @@ pub(crate) async fn refusals_tell_nothing(world: &World) {
                 call.name
             );
         }
-        for caller in &world.callers {
-            walk(world, &call, caller, &mut tally, &mut faults).await;
-        }
     }
+    let tally = stream::iter(&world.callers)
+        .flat_map(|caller| stream::iter(&calls).map(move |call| walk(world, call, caller)))
+        .buffer_unordered(AT_ONCE)
+        .fold(Tally::default(), async |all, one| all.and(one))
+        .await;
     assert!(
-        faults.is_empty(),
+        tally.faults.is_empty(),
         "{} faults:\n{}",
-        faults.len(),
-        faults.join("\n")
+        tally.faults.len(),
+        tally.faults.join("\n")
     );
     assert_eq!(
         before,
@@ -54,15 +72,19 @@ pub(crate) async fn refusals_tell_nothing(world: &World) {
 
 #[expect(clippy::print_stdout, reason = "the figure that the test is about")]
 fn announce(tally: &Tally) {
-    println!("access matrix: {tally:?}");
+    println!(
+        "access matrix: {} cells of roles, {} of records ({} refused by their form), {} own reads",
+        tally.roles, tally.records, tally.form, tally.own
+    );
 }
 
-async fn walk(world: &World, call: &Call, caller: &Caller, tally: &mut Tally, faults: &mut Vec<String>) {
+async fn walk(world: &World, call: &Call, caller: &Caller) -> Tally {
+    let mut tally = Tally::default();
     let collection = call.collection().and_then(|name| world.collections.get(name));
     let records: &[Record] = collection.map_or(&[], |collection| &collection.records);
     let nothing = collection.map_or("", |collection| &collection.nobody);
     if call.anonymous {
-        return;
+        return tally;
     }
     if !caller.role.is_some_and(|role| call.roles.contains(&role)) {
         let ids = records.iter().map(|record| record.id.as_str());
@@ -70,10 +92,10 @@ async fn walk(world: &World, call: &Call, caller: &Caller, tally: &mut Tally, fa
             tally.roles += 1;
             let answer = call.make(&caller.api, id).await;
             if !refused_by_role(caller, &answer) {
-                faults.push(told(call, caller, id, &answer));
+                tally.faults.push(told(call, caller, id, &answer));
             }
         }
-        return;
+        return tally;
     }
     for record in records {
         if record.seen_by.contains(&caller.name) {
@@ -81,7 +103,7 @@ async fn walk(world: &World, call: &Call, caller: &Caller, tally: &mut Tally, fa
                 tally.own += 1;
                 let answer = call.make(&caller.api, &record.id).await;
                 if answer.status.is_server_error() || answer.status.as_u16() == 403 {
-                    faults.push(told(call, caller, &record.id, &answer));
+                    tally.faults.push(told(call, caller, &record.id, &answer));
                 }
             }
             continue;
@@ -93,7 +115,7 @@ async fn walk(world: &World, call: &Call, caller: &Caller, tally: &mut Tally, fa
             tally.form += 1;
         }
         if !(answer.status.is_client_error() && essence(&answer) == essence(&none)) {
-            faults.push(format!(
+            tally.faults.push(format!(
                 "{}\n  while nobody's is {}",
                 told(call, caller, &record.id, &answer),
                 String::from_utf8_lossy(&none.body)
@@ -104,9 +126,10 @@ async fn walk(world: &World, call: &Call, caller: &Caller, tally: &mut Tally, fa
         tally.own += 1;
         let answer = call.make(&caller.api, nothing).await;
         if answer.status.is_server_error() || answer.status.as_u16() == 403 {
-            faults.push(told(call, caller, nothing, &answer));
+            tally.faults.push(told(call, caller, nothing, &answer));
         }
     }
+    tally
 }
 
 fn told(call: &Call, caller: &Caller, id: &str, answer: &Answer) -> String {
@@ -170,27 +193,30 @@ fn forget_use(value: &mut Value) {
 }
 
 pub(crate) async fn answers_hold_nothing_of_strangers(world: &World) {
+    let mut reads = calls();
+    reads.retain(|call| call.reads() && !call.anonymous);
+    let answers = stream::iter(&world.callers)
+        .flat_map(|caller| stream::iter(&reads).map(move |call| look(world, call, caller)))
+        .buffer_unordered(AT_ONCE)
+        .fold(0, async |all, one| all + one)
+        .await;
+    assert!(answers > 40, "only {answers} answers were looked at");
+}
+
+/// Looks at what a call tells a caller of everybody's records; how many answers there were.
+async fn look(world: &World, call: &Call, caller: &Caller) -> usize {
+    let collection = call.collection().and_then(|name| world.collections.get(name));
+    let nothing = collection.map_or("", |collection| &collection.nobody);
+    let records = collection.map_or(&[][..], |collection| &collection.records);
     let mut answers = 0;
-    for call in calls().iter().filter(|call| call.reads() && !call.anonymous) {
-        let collection = call.collection().and_then(|name| world.collections.get(name));
-        let mut ids = vec![collection.map_or("", |collection| &collection.nobody)];
-        ids.extend(
-            collection
-                .iter()
-                .flat_map(|collection| &collection.records)
-                .map(|record| record.id.as_str()),
-        );
-        for caller in &world.callers {
-            for id in &ids {
-                let answer = call.make(&caller.api, id).await;
-                if answer.status.is_success() {
-                    answers += 1;
-                    reveals_nothing(world, call, caller, &answer);
-                }
-            }
+    for id in records.iter().map(|record| record.id.as_str()).chain([nothing]) {
+        let answer = call.make(&caller.api, id).await;
+        if answer.status.is_success() {
+            answers += 1;
+            reveals_nothing(world, call, caller, &answer);
         }
     }
-    assert!(answers > 40, "only {answers} answers were looked at");
+    answers
 }
 
 fn reveals_nothing(world: &World, call: &Call, caller: &Caller, answer: &Answer) {

@@ -1,12 +1,15 @@
 //! Schemathesis, a fuzzer that others wrote, on our own description of the API: every answer is one that the description
-//! has, for everybody. `make fuzz` gives it more examples.
+//! has, for everybody who may make the call; the matrix asks the others. `make fuzz` gives it more examples.
 
 use std::process::Stdio;
 
 use futures::{StreamExt as _, stream};
 use tokio::process::Command;
 
-use crate::world::{Caller, World};
+use crate::{
+    calls::{Call, calls},
+    world::{Caller, World},
+};
 
 /// Examples of each call and caller, unless `QIHANG_TEST_EXAMPLES` says otherwise.
 const EXAMPLES: &str = "2";
@@ -34,6 +37,13 @@ pub(crate) async fn answers_are_those_of_the_description(world: &World) {
         .collect()
         .await;
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// True for a call that is this caller's: those of anybody are asked by nobody.
+fn is_for(call: &Call, caller: &Caller) -> bool {
+    caller
+        .role
+        .map_or(call.anonymous, |role| call.roles.contains(&role))
 }
 
 /// What it found wrong as this caller; `None` for nothing.
@@ -66,6 +76,9 @@ async fn ask(base: &str, caller: &Caller) -> Option<String> {
         // It leaves a folder of examples where it runs.
         .current_dir(std::env::temp_dir())
         .stdin(Stdio::null());
+    for call in calls().iter().filter(|call| is_for(call, caller)) {
+        command.args(["--include-operation-id", &call.operation_id()]);
+    }
     if let Some(token) = caller.api.token() {
         command
             .arg("--header")

@@ -27,8 +27,8 @@ const CERTIFICATE: &str = "certificate";
 /// Dots an inch of the PNG pages.
 const PNG_DPI: f64 = 144.0;
 
-/// Memoised layout is dropped when this many drawings have not used it.
-const MEMORY_AGE: usize = 8;
+/// Drawings between two looks for memoised layouts that none of them used; looking costs as much as a twentieth of a drawing.
+const MEMORY_AGE: u32 = 8;
 
 /// What is to be drawn.
 #[derive(Debug, Clone)]
@@ -166,8 +166,8 @@ fn layout(drawing: &Drawing) -> Result<PagedDocument, RenderError> {
 /// Typst remembers the layout of equal parts (the fixed words of a template); without this it would remember all data.
 fn forget_old_layouts() {
     static DRAWN: AtomicU32 = AtomicU32::new(0);
-    if DRAWN.fetch_add(1, Ordering::Relaxed) % 4 == 3 {
-        comemo::evict(MEMORY_AGE / 4);
+    if DRAWN.fetch_add(1, Ordering::Relaxed) % MEMORY_AGE == MEMORY_AGE - 1 {
+        comemo::evict(1);
     }
 }
 

@@ -78,7 +78,7 @@ impl Bus {
     pub fn window(&self) -> usize {
         match self {
             Self::Local(_) => 16,
-            Self::Amqp(_) => 256,
+            Self::Amqp(_) => 512,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Messages that share a transaction unless a consumer says otherwise.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 128;
 
 /// Acts on messages of some keys.
 #[async_trait]

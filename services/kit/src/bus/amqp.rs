@@ -32,8 +32,8 @@ use crate::consume::{ConsumeError, Delivery, Subscription};
 const EXCHANGE: &str = "qihang";
 /// Exchange and queue for messages that crash their reader again and again.
 const DEAD: &str = "qihang.dead";
-/// Messages a reader holds at once.
-const PREFETCH: u16 = 256;
+/// Messages a reader holds at once: a lane has enough of them to fill a transaction.
+const PREFETCH: u16 = 1024;
 /// Lanes a reader works in; messages of one aggregate share a lane and keep their order.
 const LANES: usize = 8;
 /// Deliveries of one message before RabbitMQ itself takes it out; failures that we see end long before.
