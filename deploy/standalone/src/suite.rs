@@ -11,7 +11,6 @@ use qihang_gateway as gateway;
 use qihang_kit::{
     Context, Service,
     cache::Cache,
-    clock::Clock,
     ids::Ids,
     run::Suite,
     settings::{Common, Loaded, Loader, Unknown},
@@ -360,7 +359,7 @@ async fn edge(
     let parts = gateway::Parts {
         channels: suite.channels("gateway", &loaded.common)?,
         cache: Cache::open(&loaded.common.cache.url).await?,
-        clock: Clock::system(),
+        clock: suite.clock(),
         ids: Ids::random(),
         metrics,
     };

@@ -44,6 +44,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest that a start waits for the bus: then the service's queues stand before anybody can call it. Without the bus it
 /// serves all the same; what it writes waits in the outbox.
 const BUS_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause between two looks at the database's clock.
+const CLOCK_LOOK: Duration = Duration::from_secs(30);
 /// Pause between two looks for the bus.
 const BUS_LOOK: Duration = Duration::from_millis(100);
 
@@ -111,7 +113,7 @@ impl Suite {
         Ok(Self {
             registry: Registry::default(),
             bus: Bus::open(&common.bus.url)?,
-            clock: Clock::system(),
+            clock: Clock::steady(),
             stop: CancellationToken::new(),
             workers: Vec::new(),
             drain: Duration::from_millis(common.limits.drain_ms),
@@ -157,6 +159,10 @@ impl Suite {
     /// from an earlier run would otherwise be taken for done before those who care for it listen. Commands of operators leave
     /// it out: they take no message from the services that run.
     pub fn start_work(&mut self) {
+        if let Some(service) = self.started.first() {
+            let follow = follow(self.clock.clone(), service.pool.clone(), self.stop.clone());
+            self.workers.push(tokio::spawn(follow));
+        }
         for service in &self.started {
             for subscription in service.subscriptions.iter() {
                 self.workers
@@ -186,6 +192,12 @@ impl Suite {
         }
     }
 
+    /// The clock of the services, for those who call them.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     /// The services that run.
     #[must_use]
     pub fn started(&self) -> &[Started] {
@@ -211,11 +223,13 @@ impl Suite {
     }
 
     async fn context(&self, name: &'static str, common: &Common) -> anyhow::Result<Context> {
+        let pool = db::connect(&common.database, name).await?;
+        self.clock.follow(&pool).await?;
         Ok(Context {
             service: name,
-            pool: db::connect(&common.database, name).await?,
+            pool,
             clock: self.clock.clone(),
-            ids: Ids::random(),
+            ids: Ids::timed(self.clock.clone()),
             cache: Cache::open(&common.cache.url).await?,
             files: FileStore::open(&common.files.url)?,
             channels: self.channels(name, common)?,
@@ -273,6 +287,19 @@ impl Suite {
         };
         self.started.push(started.clone());
         started
+    }
+}
+
+/// Sets the clock by the database's again and again.
+async fn follow(clock: Clock, pool: PgPool, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(CLOCK_LOOK) => {}
+        }
+        if let Err(error) = clock.follow(&pool).await {
+            tracing::debug!(%error, "the database does not tell the time");
+        }
     }
 }
 

@@ -101,14 +101,26 @@ impl PeerTokens {
     /// The service that a token names.
     ///
     /// # Errors
-    /// UNAUTHENTICATED for a token that is false or too old.
+    /// UNAUTHENTICATED for a token that is false. UNAVAILABLE for one of another time: clocks differ, and nobody who is signed
+    /// in should be told that they are not; a caller that meets it everywhere is not ready.
     pub fn verify(&self, token: &str) -> Result<String, Fault> {
         let claims = jsonwebtoken::decode::<PeerClaims>(token, &self.0.decoding, &self.0.validation)
             .map_err(|_| invalid())?
             .claims;
         let now = self.0.clock.now().unix_timestamp();
-        if claims.exp + LEEWAY < now || claims.iat - LEEWAY > now || claims.exp - claims.iat > LIFETIME {
+        if claims.exp - claims.iat > LIFETIME {
             return Err(invalid());
+        }
+        if claims.exp + LEEWAY < now || claims.iat - LEEWAY > now {
+            tracing::warn!(
+                peer = claims.sub,
+                seconds = claims.iat - now,
+                "a token of another time: clocks differ"
+            );
+            return Err(Fault::unavailable(
+                "CLOCKS_DIFFER",
+                "系统时间不一致，请稍后再试。",
+            ));
         }
         Ok(claims.sub)
     }
@@ -140,7 +152,7 @@ mod tests {
                 .is_err()
         );
         time.advance(Duration::seconds(LIFETIME + LEEWAY + 1));
-        assert!(tokens.verify(&token).is_err());
+        assert_eq!(tokens.verify(&token).unwrap_err().reason(), "CLOCKS_DIFFER");
         assert_ne!(tokens.issue("identity").unwrap(), token);
     }
 }
