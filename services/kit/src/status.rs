@@ -218,7 +218,8 @@ fn violation(violation: Violation) -> FieldViolation {
     }
 }
 
-/// True for errors that a retry may not meet again: no connection, shutdown, serialization failure, deadlock.
+/// True for errors that a retry may not meet again: no connection, shutdown, serialization failure, deadlock, a disk or a
+/// memory that is full (53).
 pub(crate) fn passes(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut
@@ -230,8 +231,9 @@ pub(crate) fn passes(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
             matches!(
                 code.as_ref(),
-                "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "53300"
+                "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03"
             ) || code.starts_with("08")
+                || code.starts_with("53")
         }),
         _ => false,
     }
