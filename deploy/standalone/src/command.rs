@@ -415,10 +415,8 @@ async fn data_keys(place: &Place, command: &Keys, telemetry: &Telemetry) -> anyh
     let data = DataFolder::take(&place.data)?;
     let running = open(&data, place, telemetry).await?;
     let work = async {
-        for service in running.suite().started() {
-            for line in keys::keys(command, service).await? {
-                say(&line);
-            }
+        for line in keys::keys(command, running.suite().started()).await? {
+            say(&line);
         }
         Ok(())
     };

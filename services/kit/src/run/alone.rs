@@ -260,7 +260,7 @@ async fn letters(command: DeadLetters, started: &Started) -> anyhow::Result<()> 
 
 #[expect(clippy::print_stdout, reason = "a command for operators")]
 async fn data_keys(command: &Keys, started: &Started) -> anyhow::Result<()> {
-    for line in keys::keys(command, started).await? {
+    for line in keys::keys(command, std::slice::from_ref(started)).await? {
         println!("{line}");
     }
     Ok(())

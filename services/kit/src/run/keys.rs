@@ -3,7 +3,10 @@
 use clap::Subcommand;
 
 use super::Started;
-use crate::crypto::data_keys::{self, ACTIVATION_DELAY};
+use crate::crypto::{
+    data_keys::{self, ACTIVATION_DELAY},
+    reseal::Sealed,
+};
 
 /// What can be done with data keys.
 #[derive(Subcommand)]
@@ -19,40 +22,50 @@ pub enum Keys {
     },
 }
 
-/// Executes a command on one service: lines for the terminal. A service that seals nothing has none.
+/// Executes a command on services: lines for the terminal. One that seals nothing has no keys, and an id is of one service.
 ///
 /// # Errors
 /// When a key may not be dropped; the database's.
-pub async fn keys(command: &Keys, started: &Started) -> anyhow::Result<Vec<String>> {
-    let Some(sealed) = &started.sealed else {
-        return Ok(Vec::new());
-    };
-    let (name, pool) = (started.name, &started.pool);
-    let line = match command {
-        Keys::List => return list(started).await,
-        Keys::Rotate => {
-            let id = data_keys::rotate(&sealed.sealer, pool, ACTIVATION_DELAY).await?;
-            format!("{name}  {id}  seals in ten minutes")
+pub async fn keys(command: &Keys, services: &[Started]) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for started in services {
+        let (Some(sealed), name, pool) = (&started.sealed, started.name, &started.pool) else {
+            continue;
+        };
+        match command {
+            Keys::List => lines.extend(list(started, sealed).await?),
+            Keys::Rotate => {
+                let id = data_keys::rotate(&sealed.sealer, pool, ACTIVATION_DELAY).await?;
+                lines.push(format!("{name}  {id}  seals in ten minutes"));
+            }
+            Keys::Drop { id } => {
+                if data_keys::list(pool).await?.iter().any(|key| key.id == *id) {
+                    sealed.drop_key(pool, id).await?;
+                    return Ok(vec![format!("{name}  {id}  dropped")]);
+                }
+            }
         }
-        Keys::Drop { id } => {
-            sealed.drop_key(pool, id).await?;
-            format!("{name}  {id}  dropped")
-        }
-    };
-    Ok(vec![line])
+    }
+    if let Keys::Drop { id } = command {
+        anyhow::bail!("there is no data key {id}");
+    }
+    Ok(lines)
 }
 
-async fn list(started: &Started) -> anyhow::Result<Vec<String>> {
-    let (Some(sealed), pool) = (&started.sealed, &started.pool) else {
-        return Ok(Vec::new());
-    };
+async fn list(started: &Started, sealed: &Sealed) -> anyhow::Result<Vec<String>> {
+    let pool = &started.pool;
     let mut lines = Vec::new();
+    // They come in the order in which they became active, or will.
+    let mut other = "old";
     for key in data_keys::list(pool).await? {
         let state = match (key.active, key.complete_time) {
             (true, Some(_)) => "active, everything is sealed with it",
             (true, None) => "active",
-            (false, _) => "old, or not yet active",
+            (false, _) => other,
         };
+        if key.active {
+            other = "not yet active";
+        }
         let count = sealed.count(pool, &key.id).await?;
         lines.push(format!(
             "{}  {}  since {}  {count} values  {state}",
