@@ -51,14 +51,15 @@ test-browser: web ## The tests in a browser alone; pictures of every page are le
 	$(CLIPPY) cargo build --workspace --all-targets
 	$(WITH_TOOLS) deploy/tools/browser
 
-# Kills, and the dice: a run that printed its seed can be had again.
+# Kills, and the dice: a run that printed its seed can be had again. ONLY picks some, as for bench:
+# kills rabbitmq documents postgresql redis messages network clocks restart.
 N ?= 30
 SEED ?=
 
 faults: ## Kills and starves everything while students sign, N= kills by the dice of SEED=, and audits what is left
 	$(INSTALL) postgres redis rabbitmq
 	$(CLIPPY) cargo build --workspace --all-targets
-	$(CLIPPY) QIHANG_TEST_FAULTS_N=$(N) QIHANG_TEST_FAULTS_SEED=$(SEED) $(WITH_TOOLS) \
+	$(CLIPPY) QIHANG_TEST_FAULTS_N=$(N) QIHANG_TEST_FAULTS_SEED=$(SEED) QIHANG_TEST_FAULTS_ONLY='$(ONLY)' $(WITH_TOOLS) \
 		cargo test --workspace --test faults -- --nocapture
 
 servers: ## Keeps private servers open and prints the environment that tests want

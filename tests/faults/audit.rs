@@ -22,6 +22,8 @@ pub(crate) enum Invariant {
     Acknowledged,
     /// Projections equal a recount from the records that they follow.
     Recount,
+    /// Everything has the time of the database, and nothing came before its time or after it.
+    InTime,
 }
 
 /// One thing that must not be.
@@ -48,7 +50,7 @@ pub(crate) fn told(violations: &[Violation]) -> String {
 }
 
 /// Each query gives one text for each violation.
-const QUERIES: [(Invariant, &str); 13] = [
+const QUERIES: [(Invariant, &str); 16] = [
     (
         Invariant::StateIsHistory,
         "SELECT 'agreement ' || a.id || ' is ' || a.state FROM contracts.agreements a
@@ -158,6 +160,26 @@ const QUERIES: [(Invariant, &str); 13] = [
          LEFT JOIN identity.agreement_holds h ON h.agreement_id = a.id
          WHERE (a.state IN ('PENDING_REVIEW', 'AMEND_PENDING_STUDENT', 'EFFECTIVE', 'TERMINATING'))
                IS DISTINCT FROM coalesce(h.held, false)",
+    ),
+    (
+        // Who waits for a lock has looked at the clock before.
+        Invariant::InTime,
+        "SELECT 'step ' || sequence || ' of agreement ' || agreement_id || ' is older than the one before'
+         FROM (SELECT *, lag(create_time) OVER (PARTITION BY agreement_id ORDER BY sequence) AS before FROM contracts.history) h
+         WHERE create_time < before - interval '15 seconds'",
+    ),
+    (
+        Invariant::InTime,
+        "SELECT h.event || ' of agreement ' || a.id || ' on the wrong side of its end'
+         FROM contracts.agreements a JOIN contracts.history h ON h.agreement_id = a.id
+         WHERE (h.event = 'expire' AND h.create_time < a.expire_time) OR (h.event = 'accept' AND h.create_time >= a.expire_time)",
+    ),
+    (
+        Invariant::InTime,
+        "SELECT id || ' was made at ' || create_time || ' and says otherwise'
+         FROM (SELECT id, create_time FROM contracts.agreements UNION ALL SELECT id, create_time FROM contracts.outbox
+               UNION ALL SELECT id, create_time FROM identity.outbox) made
+         WHERE abs(extract(epoch FROM create_time) * 1000 - ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint) > 60000",
     ),
 ];
 

@@ -72,6 +72,13 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+impl Refusal {
+    /// The stable reason.
+    pub(crate) fn code(&self) -> &str {
+        text(&self.document, "/code")
+    }
+}
+
 /// What came of one try.
 enum Try {
     Done(Value),
@@ -127,7 +134,7 @@ impl Client {
     }
 
     /// Adds the answer to a captcha by work.
-    async fn with_captcha(&self, mut body: Value) -> anyhow::Result<Value> {
+    pub(crate) async fn with_captcha(&self, mut body: Value) -> anyhow::Result<Value> {
         let captcha = self
             .post("/v1/captchas", json!({ "kind": "KIND_PROOF_OF_WORK" }))
             .await?;
@@ -143,13 +150,18 @@ impl Client {
         Ok(body)
     }
 
-    /// Calls once: the status, 0 for no answer, and how long it took.
+    /// Calls once: the status, 0 for no answer, and how long it took. The pages of a process about itself name no time.
     pub(crate) async fn status(&self, path: &str, body: Option<Value>) -> (u16, Duration) {
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let begun = Instant::now();
         let key = self.ids.new_id().to_string();
         let status = match self.send(&method, path, body.as_ref(), &key).await {
-            Ok(response) => response.status().as_u16(),
+            Ok(response) => {
+                let status = response.status().as_u16();
+                let says_when = response.headers().contains_key("retry-after") || !path.starts_with("/v1/");
+                self.note_wrong(&format!("{method} {path}"), status, says_when);
+                status
+            }
             Err(_) => 0,
         };
         (status, begun.elapsed())
@@ -234,12 +246,16 @@ impl Client {
         self.judge(format!("{method} {path}"), status, after, document)
     }
 
+    fn note_wrong(&self, call: &str, status: u16, says_when: bool) {
+        if status == 500 || (matches!(status, 503 | 504) && !says_when) {
+            self.counts.wrong.fetch_add(1, Ordering::Relaxed);
+            tell(&format!("wrong answer {status} of {call}"));
+        }
+    }
+
     fn judge(&self, call: String, status: u16, after: Option<u64>, document: Value) -> Try {
         let busy = matches!(status, 503 | 504);
-        if status == 500 || (busy && after.is_none()) {
-            self.counts.wrong.fetch_add(1, Ordering::Relaxed);
-            tell(&format!("wrong answer {status} of {call}: {document}"));
-        }
+        self.note_wrong(&format!("{call}: {document}"), status, after.is_some());
         let passing = PASSING.contains(&text(&document, "/code"));
         if busy || passing || matches!(status, 429 | 500 | 502) {
             let pause = after.map_or(PAUSE, Duration::from_secs);

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,11 @@ use qihang_standalone::{
 use qihang_tests::{Scratch, programs};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::{front::Front, link::Link};
+use crate::{
+    front::Front,
+    host::{self, Host},
+    link::Link,
+};
 
 /// Processes of each service.
 const REPLICAS: usize = 2;
@@ -31,6 +35,7 @@ const LEFTOVERS: Duration = Duration::from_secs(20);
 pub(crate) struct Fleet {
     pub(crate) processes: Processes,
     pub(crate) links: Links,
+    pub(crate) hosts: Hosts,
     /// Stands before the gateways.
     pub(crate) front: Front,
     postgres: Option<Postgres>,
@@ -47,12 +52,25 @@ pub(crate) struct Links {
     pub(crate) documents: [Link; REPLICAS],
 }
 
+/// The machines that may be bad.
+pub(crate) struct Hosts {
+    /// Where the processes of identity and contracts run, each first one and each second one.
+    pub(crate) services: [Host; REPLICAS],
+    /// Where PostgreSQL runs.
+    pub(crate) database: Host,
+}
+
 impl Fleet {
     pub(crate) async fn start(name: &str) -> anyhow::Result<(Self, Secrets)> {
         let folder = Scratch::new(name)?;
         let secrets = Secrets::open(&folder.path().join("secrets"))?;
-        // Not a throwaway cluster: what it confirmed must be there after it was killed.
-        let servers = Servers::start(&folder.path().join("servers"), Use::Keep).await?;
+        let library = host::library(folder.path())?;
+        let host = |name| Host::new(&library, name);
+        let hosts = Hosts {
+            services: [host("first")?, host("second")?],
+            database: host("database")?,
+        };
+        let servers = start_servers(&folder.path().join("servers"), &hosts.database).await?;
         own_schemas(&servers.postgres, &secrets).await?;
         let links = Links {
             postgres: Link::open().await?,
@@ -80,11 +98,12 @@ impl Fleet {
             ports: BTreeMap::from([("documents", ports)]),
             peers: BTreeMap::from([("documents", documents.join(","))]),
         };
-        let processes = Processes::start(folder.path(), &secrets, &options()?, &places).await?;
+        let processes = Processes::start(folder.path(), &secrets, &options(&hosts)?, &places).await?;
         let fleet = Self {
             front: Front::open(&processes).await?,
             processes,
             links,
+            hosts,
             postgres: Some(servers.postgres),
             redis: Some(servers.redis),
             rabbit: Some(servers.rabbit),
@@ -121,10 +140,21 @@ impl Fleet {
         }
     }
 
+    /// Whether its first process has ended.
+    pub(crate) async fn postgres_gave_up(&self) -> bool {
+        match &self.postgres {
+            Some(postgres) => tokio::time::timeout(Duration::ZERO, postgres.ended())
+                .await
+                .is_ok(),
+            None => true,
+        }
+    }
+
     pub(crate) async fn start_postgres(&mut self) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
-            match Postgres::start(&self.server("postgres"), Use::Keep).await {
+            let environment = self.hosts.database.environment();
+            match Postgres::start_with(&self.server("postgres"), Use::Keep, &environment).await {
                 Ok(postgres) => {
                     self.links.postgres.lead_to(postgres.port());
                     self.postgres = Some(postgres);
@@ -211,22 +241,54 @@ impl Fleet {
     }
 }
 
-fn options() -> anyhow::Result<Options> {
+/// Not a throwaway cluster: what PostgreSQL confirmed must be there after it was killed.
+async fn start_servers(folder: &Path, database: &Host) -> anyhow::Result<Servers> {
+    fs::create_dir_all(folder)?;
+    let (postgres, redis, rabbit) = (
+        folder.join("postgres"),
+        folder.join("redis"),
+        folder.join("rabbitmq"),
+    );
+    let environment = database.environment();
+    let (postgres, redis, rabbit) = tokio::try_join!(
+        Postgres::start_with(&postgres, Use::Keep, &environment),
+        Redis::start(&redis),
+        Rabbit::start(&rabbit),
+    )?;
+    Ok(Servers {
+        postgres,
+        redis,
+        rabbit,
+    })
+}
+
+fn options(hosts: &Hosts) -> anyhow::Result<Options> {
     let trusted = r#"["127.0.0.1"]"#.to_owned();
+    let mut environment_of = vec![
+        // Each client calls from an address of its own, as in life.
+        ("gateway", "QIHANG_GATEWAY__TRUSTED_PROXIES", trusted),
+        ("gateway", "QIHANG_GATEWAY__RATE_PER_MINUTE", "100000".to_owned()),
+        ("gateway", "QIHANG_GATEWAY__LAME_DUCK_MS", "1000".to_owned()),
+        ("identity", "QIHANG_CAPTCHA__DIFFICULTY", "8".to_owned()),
+        // A run of a thousand kills outlasts a quarter of an hour.
+        ("identity", "QIHANG_TOKENS__ACCESS_MINUTES", "600".to_owned()),
+    ];
+    let [first, second] = &hosts.services;
+    // What is said of a number comes after what is said of all, and wins.
+    for (process, host) in [
+        ("identity", first),
+        ("identity-2", second),
+        ("contracts", first),
+        ("contracts-2", second),
+    ] {
+        environment_of.extend(host.environment().map(|(name, value)| (process, name, value)));
+    }
     Ok(Options {
         programs: programs(),
         http: Some(([127, 0, 0, 1], free_port()?).into()),
         purpose: Use::Keep,
         environment: vec![("QIHANG_LIMITS__LAME_DUCK_MS".to_owned(), "500".to_owned())],
-        environment_of: vec![
-            // Each client calls from an address of its own, as in life.
-            ("gateway", "QIHANG_GATEWAY__TRUSTED_PROXIES", trusted),
-            ("gateway", "QIHANG_GATEWAY__RATE_PER_MINUTE", "100000".to_owned()),
-            ("gateway", "QIHANG_GATEWAY__LAME_DUCK_MS", "1000".to_owned()),
-            ("identity", "QIHANG_CAPTCHA__DIFFICULTY", "8".to_owned()),
-            // A run of a thousand kills outlasts a quarter of an hour.
-            ("identity", "QIHANG_TOKENS__ACCESS_MINUTES", "600".to_owned()),
-        ],
+        environment_of,
         replicas: REPLICAS,
         last_pause: Duration::from_millis(100),
     })

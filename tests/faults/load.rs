@@ -54,7 +54,7 @@ impl Stage {
 impl Load {
     /// Everybody acts; what needs a document is left to [`Load::sealed`].
     pub(crate) async fn run(&self) -> anyhow::Result<()> {
-        let accepting = try_join_all(self.accepting.iter().map(Ready::accept));
+        let accepting = try_join_all(self.accepting.iter().map(Ready::sign));
         let beginning = try_join_all(self.beginning.iter().map(start));
         let (_, reads) = tokio::try_join!(accepting, beginning)?;
         let mut begun = self.begun.lock().await;
@@ -106,9 +106,18 @@ impl Load {
 }
 
 impl Ready {
-    async fn accept(&self) -> anyhow::Result<()> {
+    /// The agreement.
+    pub(crate) fn id(&self) -> &str {
+        &self.read.id
+    }
+
+    pub(crate) async fn accept(&self) -> anyhow::Result<()> {
+        self.walker.accept(&self.read).await
+    }
+
+    async fn sign(&self) -> anyhow::Result<()> {
         tokio::time::sleep(PAUSE).await;
-        self.walker.accept(&self.read).await?;
+        self.accept().await?;
         tokio::time::sleep(PAUSE).await;
         self.walker.approve(&self.read.id).await
     }

@@ -1,12 +1,15 @@
 //! Everything that may fail fails while students sign, and afterwards nothing is lost and nothing is there twice.
 //!
-//! `QIHANG_TEST_FAULTS_N` kills so many times (30), by the dice of `QIHANG_TEST_FAULTS_SEED`; see `docs/faults.md`.
+//! `QIHANG_TEST_FAULTS_N` kills so many times (30), by the dice of `QIHANG_TEST_FAULTS_SEED`, and `QIHANG_TEST_FAULTS_ONLY` names
+//! what is wanted of it; see `docs/faults.md`.
 #![expect(clippy::print_stdout, reason = "each scenario tells what came of it")]
 
 mod audit;
 mod client;
+mod clocks;
 mod fleet;
 mod front;
+mod host;
 mod kills;
 mod ledger;
 mod link;
@@ -15,6 +18,7 @@ mod plants;
 mod rabbit;
 mod scenarios;
 mod stage;
+mod starved;
 mod walk;
 
 use qihang_kit::ids::Ids;
@@ -47,18 +51,43 @@ async fn run(kills: usize, seed: u64) -> anyhow::Result<()> {
 }
 
 async fn play(stage: &mut Stage, kills: usize, seed: u64) -> anyhow::Result<()> {
+    let only: String = setting("QIHANG_TEST_FAULTS_ONLY").unwrap_or_default();
+    let wanted = |name: &str| only.is_empty() || only.split(' ').any(|one| one == name);
     stage.prepare().await?;
-    stage.kills(kills, seed).await?;
-    stage.rabbit_killed().await?;
-    stage.queue_deleted().await?;
-    stage.documents_away().await?;
-    stage.postgres(Signal::Interrupt).await?;
-    stage.postgres(Signal::Kill).await?;
-    stage.redis().await?;
-    stage.duplicates().await?;
-    stage.poison().await?;
-    stage.network().await?;
-    stage.rolling_restart().await?;
+    if wanted("kills") {
+        stage.kills(kills, seed).await?;
+    }
+    if wanted("rabbitmq") {
+        stage.rabbit_killed().await?;
+        stage.queue_deleted().await?;
+        stage.rabbit_full().await?;
+    }
+    if wanted("documents") {
+        stage.documents_away().await?;
+    }
+    if wanted("postgresql") {
+        stage.postgres(Signal::Interrupt).await?;
+        stage.postgres(Signal::Kill).await?;
+        stage.disk_full().await?;
+        stage.wal_full().await?;
+        stage.pool_taken().await?;
+    }
+    if wanted("redis") {
+        stage.redis().await?;
+    }
+    if wanted("messages") {
+        stage.duplicates().await?;
+        stage.poison().await?;
+    }
+    if wanted("network") {
+        stage.network().await?;
+    }
+    if wanted("clocks") {
+        stage.clocks().await?;
+    }
+    if wanted("restart") {
+        stage.rolling_restart().await?;
+    }
     let planted = plants::are_found(&mut stage.fleet.database().await?, &stage.world.ledger.all()).await?;
     println!("the audit names each of {planted} planted faults");
     Ok(())

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What is done behind the services' backs, and the invariant that must be named for it.
-const PLANTS: [(Invariant, &str, &str); 9] = [
+const PLANTS: [(Invariant, &str, &str); 12] = [
     (
         Invariant::StateIsHistory,
         "a state without a step",
@@ -61,6 +61,24 @@ const PLANTS: [(Invariant, &str, &str); 9] = [
         "a message that was overtaken by an older one",
         "UPDATE identity.agreement_holds SET held = false
          WHERE agreement_id = (SELECT id FROM contracts.agreements WHERE state = 'EFFECTIVE' LIMIT 1)",
+    ),
+    (
+        Invariant::InTime,
+        "a step with the time of a machine that is behind",
+        "UPDATE contracts.history SET create_time = create_time - interval '5 hours' WHERE (agreement_id, sequence) =
+             (SELECT agreement_id, sequence FROM contracts.history WHERE event = 'seal' LIMIT 1)",
+    ),
+    (
+        Invariant::InTime,
+        "an offer that was accepted after its end",
+        "UPDATE contracts.agreements SET expire_time = create_time
+         WHERE id = (SELECT id FROM contracts.agreements WHERE state = 'EFFECTIVE' LIMIT 1)",
+    ),
+    (
+        Invariant::InTime,
+        "an id with the time of a machine that is ahead",
+        "UPDATE contracts.outbox SET create_time = create_time - interval '5 hours'
+         WHERE sequence = (SELECT max(sequence) FROM contracts.outbox)",
     ),
 ];
 

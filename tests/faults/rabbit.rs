@@ -1,5 +1,7 @@
 //! What is done to RabbitMQ by hand: messages put into a queue as nobody should, a queue deleted.
 
+use std::time::Duration;
+
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
     options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions},
@@ -65,6 +67,12 @@ impl Hand {
         }
         let properties = BasicProperties::default().with_headers(headers);
         self.publish(queue, &message.payload, properties).await
+    }
+
+    /// Whether a message that no queue wants is confirmed in time.
+    pub(crate) async fn is_heard(&self, patience: Duration) -> bool {
+        let heard = self.publish("nobody", b"is anybody there?", BasicProperties::default());
+        matches!(tokio::time::timeout(patience, heard).await, Ok(Ok(())))
     }
 
     /// Puts bytes into a queue that are no message of ours.

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, future::try_join_all};
-use qihang_standalone::demo::walk::offices;
+use qihang_standalone::demo::{Plan, walk::offices};
 use qihang_tests::plan;
 
 use crate::{
@@ -41,6 +41,8 @@ pub(crate) struct Stage {
     pub(crate) fleet: Fleet,
     pub(crate) world: World,
     pub(crate) counts: Arc<Counts>,
+    /// How the province's administrator signs in.
+    pub(crate) administrator: Plan,
     /// Students who have an offer and read it.
     pub(crate) ready: Vec<Ready>,
     next: AtomicU32,
@@ -52,7 +54,8 @@ impl Stage {
         let (fleet, secrets) = Fleet::start("faults").await?;
         let url = fleet.front.url();
         let started = begun.elapsed();
-        let offices = offices::open(&url, &plan(&secrets, RUN, ROSTER), EMPLOYERS).await?;
+        let administrator = plan(&secrets, RUN, ROSTER);
+        let offices = offices::open(&url, &administrator, EMPLOYERS).await?;
         let counts = Arc::new(Counts::default());
         let nobody = Client::new(&url, counts.clone())?;
         println!(
@@ -63,6 +66,7 @@ impl Stage {
             world: World::new(nobody, &offices, Arc::new(Ledger::new())),
             fleet,
             counts,
+            administrator,
             ready: Vec::new(),
             next: AtomicU32::new(0),
         })

@@ -248,6 +248,11 @@ impl Walker {
         self.student.status("/v1/roster/mine", None).await
     }
 
+    /// One look at a page: the status and how long it took.
+    pub(crate) async fn try_get(&self, path: &str) -> (u16, Duration) {
+        self.student.status(path, None).await
+    }
+
     /// One try of a download: the status and how long it took.
     pub(crate) async fn try_download(&self, id: &str) -> (u16, Duration) {
         let path = format!("/v1/agreements/{id}/document");

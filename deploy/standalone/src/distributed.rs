@@ -56,7 +56,7 @@ pub struct Options {
     pub purpose: Use,
     /// Settings of every process on top of all, e.g. `QIHANG_TELEMETRY__OTLP_ENDPOINT`.
     pub environment: Vec<(String, String)>,
-    /// Settings of one process alone, by its service or `gateway`.
+    /// Settings of one service's processes, or of `gateway`; of one of them by its number from the second on: `push-2`.
     pub environment_of: Vec<(&'static str, &'static str, String)>,
     /// Processes of each service, and gateways.
     pub replicas: usize,
@@ -270,8 +270,9 @@ impl Ground<'_> {
         mut environment: Vec<(String, String)>,
         ready: String,
     ) -> anyhow::Result<Unit> {
+        let numbered = format!("{name}-{place}");
         let more = self.options.environment_of.iter();
-        let more = more.filter(|(whose, ..)| *whose == name);
+        let more = more.filter(|(whose, ..)| *whose == name || *whose == numbered);
         environment.extend(more.map(|(_, key, value)| ((*key).to_owned(), value.clone())));
         let path = self.options.programs.join(format!("qihang-{name}"));
         ensure!(
@@ -281,7 +282,7 @@ impl Ground<'_> {
         );
         let name = match place {
             1 => name.to_owned(),
-            _ => format!("{name}-{place}"),
+            _ => numbered,
         };
         Ok(Unit {
             log: self.folder.join("log").join(format!("{name}.log")),

@@ -62,6 +62,18 @@ impl Postgres {
     /// # Errors
     /// When PostgreSQL is not installed ([`INSTALL`]) or does not come up; then with the end of its log.
     pub async fn start(folder: &Path, purpose: Use) -> anyhow::Result<Self> {
+        Self::start_with(folder, purpose, &[]).await
+    }
+
+    /// The same with variables of the environment for the server.
+    ///
+    /// # Errors
+    /// Those of [`Postgres::start`].
+    pub async fn start_with(
+        folder: &Path,
+        purpose: Use,
+        environment: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
         let programs = programs().context(INSTALL)?;
         let home = Home::prepare(folder)?;
         let password = home.password()?;
@@ -73,7 +85,13 @@ impl Postgres {
         let mut last = None;
         for _ in 0..3 {
             let port = free_port()?;
-            let child = home.spawn(&programs, &data, port, purpose).await?;
+            let mut server = home.server(&programs, &data, port, purpose);
+            let more = environment.iter();
+            server
+                .environment
+                .extend(more.map(|(name, value)| ((*name).to_owned(), value.clone())));
+            wait_for_the_one_before(&data).await;
+            let child = server.start().await?;
             match ready(&child, &data).await {
                 Ok(()) => {
                     return Ok(Self {
@@ -224,7 +242,7 @@ impl Home {
         Ok(())
     }
 
-    async fn spawn(&self, programs: &Path, data: &Path, port: u16, purpose: Use) -> anyhow::Result<Child> {
+    fn server(&self, programs: &Path, data: &Path, port: u16, purpose: Use) -> Program {
         let sockets = self.folder.to_string_lossy();
         let sockets = if sockets.len() <= SOCKET_PATH {
             &*sockets
@@ -254,11 +272,8 @@ impl Home {
         for setting in settings {
             arguments.extend(["-c".to_owned(), setting]);
         }
-        wait_for_the_one_before(data).await;
         let log = self.folder.join("postgres.log");
         self.program("postgres", programs, arguments, log, Signal::Interrupt)
-            .start()
-            .await
     }
 
     fn program(

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -48,6 +48,7 @@ pub struct Rabbit {
     child: Child,
     mapper: Child,
     port: u16,
+    environment: Vec<(String, String)>,
 }
 
 impl Servers {
@@ -168,11 +169,12 @@ impl Rabbit {
         .start()
         .await?;
         listening(&mapper, mapper_port, REDIS_START).await?;
+        let environment = environment(&folder, port, mapper_port, cluster_port)?;
         let child = Program {
             name: "rabbitmq".to_owned(),
             path: server,
             arguments: Vec::new(),
-            environment: environment(&folder, port, mapper_port, cluster_port)?,
+            environment: environment.clone(),
             hidden_prefix: Some("RABBITMQ_"),
             log: folder.join("rabbitmq.log"),
             user: None,
@@ -181,7 +183,33 @@ impl Rabbit {
         .start()
         .await?;
         listening(&child, port, RABBIT_START).await?;
-        Ok(Self { child, mapper, port })
+        Ok(Self {
+            child,
+            mapper,
+            port,
+            environment,
+        })
+    }
+
+    /// Runs `rabbitmqctl` on this node; what it printed.
+    ///
+    /// # Errors
+    /// When it is missing or fails; with what it said of that.
+    pub async fn control(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let server = server().with_context(|| format!("RabbitMQ {INSTALL}"))?;
+        let output = tokio::process::Command::new(server.with_file_name("rabbitmqctl"))
+            .args(arguments)
+            .envs(self.environment.iter().cloned())
+            .output()
+            .await?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(
+            output.status.success(),
+            "rabbitmqctl {}: {text}{}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(text)
     }
 
     /// Its URL: the user that may come from this machine alone, the default virtual host.
