@@ -112,7 +112,7 @@ test('privacy is chosen, and an employer kept away', async ({ employer }) => {
   await told(page, '已保存')
   const kept = await get<{ level: string; readMarks: boolean }>(page.context(), '/v1/privacy')
   expect(kept).toMatchObject({ level: 'LEVEL_OWN_EMPLOYERS', readMarks: false })
-  await page.getByLabel('用人单位').selectOption({ index: 1 })
+  await page.getByLabel('用人单位').and(page.locator('select')).selectOption({ index: 1 })
   await page.getByRole('button', { name: '屏蔽这家单位' }).click()
   await told(page, '已屏蔽')
   await look(page, 'privacy')
