@@ -111,6 +111,7 @@ test('with one level the school decides, and the department is told so', async (
 
 test('with two levels the department passes first', async ({ office }) => {
   await visit(office, '/c/settings')
+  await fill(office, { 联系人: '高老师', 联系电话: '0451-86412345' })
   await office.getByLabel(/两级：院系初审/).check()
   await office.getByRole('button', { name: '保存' }).click()
   await told(office, '已保存')
