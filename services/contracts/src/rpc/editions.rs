@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, stream};
-use qihang_kit::{auth, auth::Principal, db, idempotency};
+use qihang_kit::{auth, auth::Principal, db, idempotency::Call};
 use qihang_proto::{common::v1::HttpBody, contracts::v1::*, documents::v1::RenderFormat};
 use tonic::{Request, Response, Status, async_trait};
 
@@ -66,32 +66,29 @@ async fn publish(
     principal: &Principal,
 ) -> Result<PublishedEdition, Error> {
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         "PublishEdition",
         principal.account_id,
         &request.request_id,
         request,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<PublishedEdition>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    editions::lock(&mut transaction).await?;
-    let cohort = i32::try_from(request.cohort).unwrap_or(i32::MAX);
-    let before = editions::in_force(&mut transaction, cohort).await?;
-    let edition = edition::publish(&request.template, before.as_deref())?;
-    let published = Published {
-        id: app.ctx.ids.new_id(),
-        template: edition.template.to_owned(),
-        cohort,
-        actor_name: principal.name.clone(),
-        create_time: db::now(&mut transaction).await?,
-    };
-    editions::insert(&mut transaction, &published, principal.account_id).await?;
-    let answer = view(published);
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            editions::lock(conn).await?;
+            let cohort = i32::try_from(request.cohort).unwrap_or(i32::MAX);
+            let before = editions::in_force(conn, cohort).await?;
+            let edition = edition::publish(&request.template, before.as_deref()).map_err(Error::from)?;
+            let published = Published {
+                id: app.ctx.ids.new_id(),
+                template: edition.template.to_owned(),
+                cohort,
+                actor_name: principal.name.clone(),
+                create_time: db::now(conn).await?,
+            };
+            editions::insert(conn, &published, principal.account_id).await?;
+            Ok(view(published))
+        })
+        .await?;
     transaction.commit().await?;
     Ok(answer)
 }

@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::{Stream, stream};
-use qihang_kit::{auth::Role, db, idempotency, page, status::Fault};
+use qihang_kit::{auth::Role, db, idempotency::Call, page, status::Fault};
 use qihang_proto::{
     common::v1::{HttpBody, Operation},
     documents::v1::{ClaimFilesRequest, FilePurpose},
@@ -78,46 +78,33 @@ impl RosterService {
         let files = claim_files(&self.app, claim, "fileId").await?;
         let mut transaction = self.app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "ImportRoster",
-            caller,
-            &request.request_id,
-            request,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<Operation>()? {
-            Ok(ticket) => ticket,
-            Err(first) => {
-                let id = person::id(&first.id, import_not_found)?;
-                return Ok(operation(&self.load(person, id).await?));
-            }
-        };
-        schools::takes_in(&mut transaction, Some(school_code)).await?;
-        let id = self.app.ctx.ids.new_id();
-        let new = NewImport {
-            id,
-            school_code,
-            account_id: caller,
-            actor_name: &person.author.name,
-            address: &person.author.address,
-            client: &person.author.client,
-            file_id,
-            file_sha256: files.first().map_or("", |file| file.sha256.as_str()),
-            dry_run: request.dry_run,
-            cohort: i32::try_from(request.cohort).unwrap_or_default(),
-            now: db::now(&mut transaction).await?,
-        };
-        store::imports::insert(&mut transaction, &new)
-            .await
-            .map_err(running)?;
-        let row = store::imports::get(&mut transaction, school_code, id)
-            .await?
-            .ok_or_else(import_not_found)?;
-        let answer = operation(&row);
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new("ImportRoster", caller, &request.request_id, request);
+        let first: Operation = call
+            .once(&mut transaction, async |conn| {
+                schools::takes_in(conn, Some(school_code)).await?;
+                let id = self.app.ctx.ids.new_id();
+                let new = NewImport {
+                    id,
+                    school_code,
+                    account_id: caller,
+                    actor_name: &person.author.name,
+                    address: &person.author.address,
+                    client: &person.author.client,
+                    file_id,
+                    file_sha256: files.first().map_or("", |file| file.sha256.as_str()),
+                    dry_run: request.dry_run,
+                    cohort: i32::try_from(request.cohort).unwrap_or_default(),
+                    now: db::now(conn).await?,
+                };
+                store::imports::insert(conn, &new).await.map_err(running)?;
+                let row = store::imports::get(conn, school_code, id).await?;
+                Ok(operation(&row.ok_or_else(import_not_found)?))
+            })
+            .await?;
         transaction.commit().await?;
-        Ok(answer)
+        // A repeat sees how far the import is.
+        let id = person::id(&first.id, import_not_found)?;
+        Ok(operation(&self.load(person, id).await?))
     }
 
     async fn load(&self, person: &Person, id: Uuid) -> Result<ImportRow, Fault> {

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use qihang_kit::{
     auth::{self, Caller, Principal},
     codes::{self, School},
-    idempotency, sheet,
+    idempotency::Call,
+    sheet,
     status::Fault,
 };
 use qihang_proto::{
     contracts::v1::{BulkOfferRequest, BulkOfferResponse, bulk_offer_response::Row as Outcome},
     identity::v1::{DirectoryEmployer, DirectorySchool, FindStudentRequest},
 };
-use tonic::Request;
+use tonic::{Code, Request};
 use uuid::Uuid;
 
 use super::{
@@ -104,15 +105,14 @@ impl Common<'_> {
                 agreement_id,
                 ..outcome
             }),
-            Err(error @ (Error::PeerAway(_) | Error::Database(_))) => Err(error),
-            Err(error) => {
-                let fault = Fault::from(error);
-                Ok(Outcome {
+            Err(error) => match Fault::from(error) {
+                fault if matches!(fault.code(), Code::Unavailable | Code::Internal) => Err(fault.into()),
+                fault => Ok(Outcome {
                     reason_code: fault.reason().to_owned(),
                     reason: fault.message().to_owned(),
                     ..outcome
-                })
-            }
+                }),
+            },
         }
     }
 
@@ -159,32 +159,32 @@ impl Common<'_> {
         let Self { app, message, .. } = self;
         let mut transaction = app.ctx.pool.begin().await?;
         let (maker, request_id) = (self.principal.account_id, part_id(&message.request_id, &row));
-        let claim = idempotency::claim(&mut transaction, "BulkOffer", maker, &request_id, *message).await?;
-        let ticket = match claim.fresh_or::<String>()? {
-            Ok(ticket) => ticket,
-            Err(agreement_id) => return Ok(agreement_id),
-        };
-        let by = By {
-            principal: Some(self.principal),
-            caller: self.caller,
-        };
-        insert(app, &mut transaction, &record, terms, &by).await?;
-        let agreement_id = record.rules.id.to_string();
-        let work = Work {
-            app,
-            conn: &mut transaction,
-            record: &mut record,
-            by: &by,
-        };
-        let days = match message.valid_days {
-            0 => DEFAULT_DAYS,
-            days => days,
-        };
-        send_draft(work, days, party::Employer::from(self.employer.clone()), window).await?;
+        let call = Call::new("BulkOffer", maker, &request_id, *message);
+        let agreement_id = call
+            .once(&mut transaction, async |conn| {
+                let by = By {
+                    principal: Some(self.principal),
+                    caller: self.caller,
+                };
+                insert(app, conn, &record, terms, &by).await?;
+                let work = Work {
+                    app,
+                    conn: &mut *conn,
+                    record: &mut record,
+                    by: &by,
+                };
+                let days = match message.valid_days {
+                    0 => DEFAULT_DAYS,
+                    days => days,
+                };
+                send_draft(work, days, party::Employer::from(self.employer.clone()), window).await?;
+                Ok(record.rules.id.to_string())
+            })
+            .await?;
         if message.dry_run {
+            transaction.rollback().await?;
             return Ok(String::new());
         }
-        ticket.save(&mut transaction, &agreement_id).await?;
         transaction.commit().await?;
         Ok(agreement_id)
     }

@@ -2,7 +2,8 @@
 
 use qihang_kit::{
     auth::{self, Caller, Principal},
-    codes, db, idempotency,
+    codes, db,
+    idempotency::Call,
 };
 use qihang_proto::{
     contracts::v1::{
@@ -78,30 +79,16 @@ async fn draft_new(
     let school = peers::school(&app.ctx, &student.school_code).await?;
     let record = first(app, employer_id, employer, student, school, &terms)?;
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
-        "CreateOffer",
-        principal.account_id,
-        &request.request_id,
-        request,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<Answer>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
+    let call = Call::new("CreateOffer", principal.account_id, &request.request_id, request);
+    let by = By {
+        principal: Some(principal),
+        caller,
     };
-    let answer = insert(
-        app,
-        &mut transaction,
-        &record,
-        &terms,
-        &By {
-            principal: Some(principal),
-            caller,
-        },
-    )
-    .await?;
-    ticket.save(&mut transaction, &answer).await?;
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            Ok(insert(app, conn, &record, &terms, &by).await?)
+        })
+        .await?;
     transaction.commit().await?;
     Ok(answer)
 }
@@ -388,31 +375,28 @@ async fn draft_again(
     caller: &Caller,
 ) -> Result<Answer, Error> {
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         "ReofferAgreement",
         principal.account_id,
         &request.request_id,
         request,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<Answer>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    let by = By {
-        principal: Some(principal),
-        caller,
-    };
-    let old = act::load(&mut transaction, id(&request.id)?, &by).await?;
-    if !reofferable(old.rules.state) {
-        return Err(Error::NotReofferable(old.rules.state));
-    }
-    let terms = revisions::terms(&mut transaction, old.rules.id, old.rules.revision).await?;
-    let terms = terms.ok_or(Error::RevisionNotFound)?;
-    let record = again(app, &old, app.ctx.ids.new_id(), &terms)?;
-    let answer = insert(app, &mut transaction, &record, &terms, &by).await?;
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            let by = By {
+                principal: Some(principal),
+                caller,
+            };
+            let old = act::load(conn, id(&request.id)?, &by).await?;
+            if !reofferable(old.rules.state) {
+                return Err(Error::NotReofferable(old.rules.state).into());
+            }
+            let terms = revisions::terms(conn, old.rules.id, old.rules.revision).await?;
+            let terms = terms.ok_or(Error::RevisionNotFound)?;
+            let record = again(app, &old, app.ctx.ids.new_id(), &terms)?;
+            Ok(insert(app, conn, &record, &terms, &by).await?)
+        })
+        .await?;
     transaction.commit().await?;
     Ok(answer)
 }

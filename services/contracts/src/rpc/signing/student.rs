@@ -1,6 +1,6 @@
 //! The student's side: opening, reading, signing.
 
-use qihang_kit::{auth, db};
+use qihang_kit::{auth, db, idempotency::Call};
 use qihang_proto::contracts::v1::{
     AcceptOfferRequest, Agreement as Answer, CommandRequest, ConfirmAmendmentRequest, CreateReadTokenRequest,
     ReadToken,
@@ -125,13 +125,13 @@ pub(super) async fn accept(
     app: &App,
     request: &Request<AcceptOfferRequest>,
 ) -> Result<Response<Answer>, Status> {
-    let message = request.get_ref();
-    if let Some(answer) = replayed(app, request).await? {
+    let (message, principal) = (request.get_ref(), auth::principal(request)?);
+    let call = Call::new("AcceptOffer", principal.account_id, &message.request_id, message);
+    // A repeat is answered without asking identity again, so that it works while identity is away.
+    if let Some(answer) = call.first_answer(&app.ctx.pool).await? {
         return Ok(Response::new(answer));
     }
-    let student_id = Scope::of(auth::principal(request)?)?
-        .student_id
-        .ok_or(Error::NotFound)?;
+    let student_id = Scope::of(principal)?.student_id.ok_or(Error::NotFound)?;
     let parties = agreements::parties(&app.ctx.pool, id(&message.id)?, student_id).await;
     let (employer_id, school_code) = parties.map_err(Error::from)?.ok_or(Error::NotFound)?;
     // Asked before the transaction: identity's word is needed, never guessed, and no lock waits for it.
@@ -242,25 +242,4 @@ async fn sign(work: Work<'_>, signed: Signed, accepts: Option<Accepts>) -> Resul
         ..With::default()
     };
     act::apply(app, conn, record, command, by, with).await
-}
-
-/// A repeat of an acceptance is answered without asking identity again, so that it works while identity is away.
-async fn replayed(app: &App, request: &Request<AcceptOfferRequest>) -> Result<Option<Answer>, Error> {
-    let message = request.get_ref();
-    if message.request_id.is_empty() {
-        return Ok(None);
-    }
-    let principal = auth::principal(request)?;
-    let mut transaction = app.ctx.pool.begin().await?;
-    let claim = qihang_kit::idempotency::claim(
-        &mut transaction,
-        "AcceptOffer",
-        principal.account_id,
-        &message.request_id,
-        message,
-    )
-    .await?;
-    let answer = claim.replay::<Answer>()?;
-    transaction.rollback().await?;
-    Ok(answer)
 }
