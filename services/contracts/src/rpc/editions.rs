@@ -1,10 +1,15 @@
 //! `EditionService`: which edition of the form counts for which graduation years.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use futures::{Stream, stream};
-use qihang_kit::{auth, auth::Principal, db, idempotency::Call};
-use qihang_proto::{common::v1::HttpBody, contracts::v1::*, documents::v1::RenderFormat};
+use qihang_kit::{
+    auth,
+    auth::Principal,
+    db,
+    download::{Pieces, pieces},
+    idempotency::Call,
+};
+use qihang_proto::{contracts::v1::*, documents::v1::RenderFormat};
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
@@ -21,7 +26,7 @@ pub(crate) struct Editions(pub(crate) Arc<App>);
 
 #[async_trait]
 impl edition_service_server::EditionService for Editions {
-    type PreviewEditionStream = Pin<Box<dyn Stream<Item = Result<HttpBody, Status>> + Send>>;
+    type PreviewEditionStream = Pieces;
 
     async fn list_editions(
         &self,
@@ -55,8 +60,7 @@ impl edition_service_server::EditionService for Editions {
         &self,
         request: Request<PreviewEditionRequest>,
     ) -> Result<Response<Self::PreviewEditionStream>, Status> {
-        let piece = sample(&self.0, &request.get_ref().template).await?;
-        Ok(Response::new(Box::pin(stream::iter([Ok(piece)]))))
+        Ok(Response::new(sample(&self.0, &request.get_ref().template).await?))
     }
 }
 
@@ -94,17 +98,12 @@ async fn publish(
 }
 
 /// An edition with blanks for its data.
-async fn sample(app: &App, template: &str) -> Result<HttpBody, Error> {
+async fn sample(app: &App, template: &str) -> Result<Pieces, Error> {
     let edition = edition::named(template).ok_or(Error::Edition(EditionFault::NotFound))?;
     let blank = prost_types::Struct::default();
     let pages = peers::render(&app.ctx, edition.template, blank, RenderFormat::Pdf, "样张").await?;
     let pdf = pages.into_iter().next().ok_or(Error::PeerAway("documents"))?;
-    Ok(HttpBody {
-        content_type: "application/pdf".to_owned(),
-        file_name: format!("{}.pdf", edition.title),
-        total_bytes: u64::try_from(pdf.len()).unwrap_or_default(),
-        data: pdf.into(),
-    })
+    Ok(pieces("application/pdf", &format!("{}.pdf", edition.title), pdf))
 }
 
 fn view(published: Published) -> PublishedEdition {

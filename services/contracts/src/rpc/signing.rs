@@ -9,7 +9,8 @@ mod student;
 
 use std::sync::Arc;
 
-use qihang_proto::{common::v1::HttpBody, contracts::v1::*};
+use qihang_kit::{auth, download::Pieces};
+use qihang_proto::contracts::v1::*;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{App, domain::agreement::Command};
@@ -23,7 +24,6 @@ pub(crate) use self::{
 pub(crate) struct Signing(pub(crate) Arc<App>);
 
 type Answer<T> = Result<Response<T>, Status>;
-type Pieces = futures::stream::BoxStream<'static, Result<HttpBody, Status>>;
 
 #[async_trait]
 impl signing_service_server::SigningService for Signing {

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use futures::{StreamExt as _, stream::BoxStream};
+use futures::StreamExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use qihang_kit::{db, status::Fault};
+use qihang_kit::{db, download::Pieces, status::Fault};
 use qihang_proto::common::v1::HttpBody;
 use tonic::{
     Response, Status,
@@ -21,9 +21,6 @@ use crate::{
     },
     store::{self, downloads::Download},
 };
-
-/// The pieces of a download.
-pub(super) type Pieces = BoxStream<'static, Result<HttpBody, Status>>;
 
 /// Unreserved characters of RFC 5987.
 const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC

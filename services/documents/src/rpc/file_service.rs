@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
-use qihang_kit::{auth, auth::Principal, db, idempotency::Call};
+use qihang_kit::{auth, auth::Principal, db, download::Pieces, idempotency::Call};
 use qihang_proto::documents::v1::{
     ClaimFilesRequest, ClaimFilesResponse, CreateUploadRequest, DownloadRequest, File as WireFile,
     GetFileRequest, PutContentRequest, ReadFileRequest, ReleaseFilesRequest, ReleaseFilesResponse,
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     convert,
-    download::{self, Pieces, Reader},
+    download::{self, Reader},
 };
 use crate::{
     App, Error,

@@ -1,11 +1,18 @@
 //! RosterService: imports and their reports, and the school's students.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::{Stream, stream};
-use qihang_kit::{auth::Role, db, idempotency::Call, page, status::Fault};
+use futures::stream::BoxStream;
+use qihang_kit::{
+    auth::Role,
+    db,
+    download::{Pieces, pieces},
+    idempotency::Call,
+    page,
+    status::Fault,
+};
 use qihang_proto::{
-    common::v1::{HttpBody, Operation},
+    common::v1::Operation,
     documents::v1::{ClaimFilesRequest, FilePurpose},
     identity::v1::{
         DownloadImportErrorsRequest, GetImportRequest, GetOperationRequest, GetStudentRequest, ImportChange,
@@ -41,9 +48,6 @@ use crate::{
 /// Pause between two looks at an operation that is watched.
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
 
-/// Bytes of a piece of a download.
-const PIECE: usize = 64 * 1024;
-
 /// Rows of a download; no import keeps more.
 const MAX_DOWNLOAD: i64 = 10_000;
 
@@ -51,8 +55,6 @@ const MAX_DOWNLOAD: i64 = 10_000;
 pub(crate) struct RosterService {
     app: Arc<App>,
 }
-
-type Streamed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl RosterService {
     /// The service on its parts.
@@ -159,11 +161,7 @@ impl RosterService {
         })
     }
 
-    async fn table(
-        &self,
-        person: &Person,
-        request: &DownloadImportErrorsRequest,
-    ) -> Result<Vec<HttpBody>, Fault> {
+    async fn table(&self, person: &Person, request: &DownloadImportErrorsRequest) -> Result<Pieces, Fault> {
         let id = person::id(&request.import_id, import_not_found)?;
         let school_code = person.school_code()?;
         self.load(person, id).await?;
@@ -186,18 +184,7 @@ impl RosterService {
                 "导入错误清单.xlsx",
             ),
         };
-        let total = u64::try_from(bytes.len()).unwrap_or_default();
-        let piece = |data: &[u8]| HttpBody {
-            data: data.to_vec().into(),
-            ..HttpBody::default()
-        };
-        let mut pieces: Vec<HttpBody> = bytes.chunks(PIECE).map(piece).collect();
-        if let Some(first) = pieces.first_mut() {
-            content_type.clone_into(&mut first.content_type);
-            name.clone_into(&mut first.file_name);
-            first.total_bytes = total;
-        }
-        Ok(pieces)
+        Ok(pieces(content_type, name, bytes))
     }
 }
 
@@ -217,8 +204,8 @@ fn running(error: sqlx::Error) -> Fault {
 
 #[tonic::async_trait]
 impl roster_service_server::RosterService for RosterService {
-    type WatchOperationStream = Streamed<Operation>;
-    type DownloadImportErrorsStream = Streamed<HttpBody>;
+    type WatchOperationStream = BoxStream<'static, Result<Operation, Status>>;
+    type DownloadImportErrorsStream = Pieces;
 
     async fn import_roster(
         &self,
@@ -319,8 +306,7 @@ impl roster_service_server::RosterService for RosterService {
         request: Request<DownloadImportErrorsRequest>,
     ) -> Result<Response<Self::DownloadImportErrorsStream>, Status> {
         let person = Person::of(&request)?;
-        let pieces = self.table(&person, &request.into_inner()).await?;
-        Ok(Response::new(Box::pin(stream::iter(pieces.into_iter().map(Ok)))))
+        Ok(Response::new(self.table(&person, &request.into_inner()).await?))
     }
 
     async fn list_import_changes(
