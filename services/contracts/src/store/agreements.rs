@@ -2,7 +2,7 @@
 
 use qihang_kit::db;
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -194,25 +194,6 @@ pub(crate) async fn insert(conn: &mut PgConnection, record: &Record) -> Result<(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// The employer and the school of a student's agreement, without the rest of it.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn parties(
-    pool: &PgPool,
-    id: Uuid,
-    student_id: Uuid,
-) -> Result<Option<(Uuid, String)>, sqlx::Error> {
-    let row = sqlx::query!(
-        "SELECT employer_id, school_code FROM contracts.agreements WHERE id = $1 AND student_id = $2",
-        id,
-        student_id,
-    )
-    .fetch_optional(pool)
-    .await?;
-    Ok(row.map(|row| (row.employer_id, row.school_code)))
 }
 
 /// Loads an agreement that the scope may see.

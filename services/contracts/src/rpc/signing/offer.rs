@@ -86,7 +86,8 @@ async fn draft_new(
     };
     let answer = call
         .once(&mut transaction, async |conn| {
-            Ok(insert(app, conn, &record, &terms, &by).await?)
+            insert(conn, &record, &terms, &by).await?;
+            Ok(view(app, conn, &record, principal).await?)
         })
         .await?;
     transaction.commit().await?;
@@ -140,12 +141,11 @@ pub(super) fn first(
 
 /// Writes a new draft with its first revision and first step.
 pub(super) async fn insert(
-    app: &App,
     conn: &mut PgConnection,
     record: &Record,
     terms: &Terms,
     by: &By<'_>,
-) -> Result<Answer, Error> {
+) -> Result<(), Error> {
     let principal = by.principal.ok_or(Error::NotFound)?;
     agreements::insert(&mut *conn, record).await?;
     revisions::write(&mut *conn, record.rules.id, 1, terms).await?;
@@ -167,8 +167,7 @@ pub(super) async fn insert(
         reason: String::new(),
         create_time: db::now(&mut *conn).await?,
     };
-    history::append(&mut *conn, &step).await?;
-    view(app, conn, record, principal).await
+    history::append(conn, &step).await
 }
 
 /// Replaces a draft's terms.
@@ -394,7 +393,8 @@ async fn draft_again(
             let terms = revisions::terms(conn, old.rules.id, old.rules.revision).await?;
             let terms = terms.ok_or(Error::RevisionNotFound)?;
             let record = again(app, &old, app.ctx.ids.new_id(), &terms)?;
-            Ok(insert(app, conn, &record, &terms, &by).await?)
+            insert(conn, &record, &terms, &by).await?;
+            Ok(view(app, conn, &record, principal).await?)
         })
         .await?;
     transaction.commit().await?;
