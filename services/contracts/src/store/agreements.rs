@@ -196,21 +196,33 @@ pub(crate) async fn insert(conn: &mut PgConnection, record: &Record) -> Result<(
     Ok(())
 }
 
+/// Selects whole rows of `contracts.agreements AS a`, of which the text says the rest: a checked query wants its text as literals.
+macro_rules! select {
+    ($rest:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            $crate::store::agreements::Row,
+            r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.class_name, a.cohort, a.levels,
+                      a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
+                      a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
+                      a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
+                      a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.template, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
+                      a.create_time, a.update_time,
+                      (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
+                      (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
+               FROM contracts.agreements AS a
+               JOIN contracts.revisions AS r ON r.agreement_id = a.id AND r.number = a.revision
+               "# + $rest,
+            $($argument),+
+        )
+    };
+}
+
+pub(super) use select;
+
 /// Loads an agreement that the scope may see.
 pub(crate) async fn find(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Result<Option<Record>, Error> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.class_name, a.cohort, a.levels,
-                  a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
-                  a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
-                  a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
-                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.template, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
-                  a.create_time, a.update_time,
-                  (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
-                  (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
-           FROM contracts.agreements AS a
-           JOIN contracts.revisions AS r ON r.agreement_id = a.id AND r.number = a.revision
-           WHERE a.id = $1
+    let row = select!(
+        r#"WHERE a.id = $1
              AND ($2::uuid IS NULL OR (a.student_id = $2 AND a.state <> 'DRAFT'))
              AND ($3::uuid IS NULL OR a.employer_id = $3)
              AND ($4::text IS NULL OR (a.school_code = $4 AND a.serial IS NOT NULL))
