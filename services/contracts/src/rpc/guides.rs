@@ -34,12 +34,16 @@ impl Guides {
     async fn list(&self) -> Result<ListGuidesResponse, Error> {
         let mut conn = self.0.ctx.pool.acquire().await?;
         let pages = guides::published(&mut conn).await?;
-        let head = |page| Guide {
-            sections: Vec::new(),
-            ..public(page)
-        };
         Ok(ListGuidesResponse {
-            guides: pages.into_iter().map(head).collect(),
+            guides: pages.into_iter().map(|page| head(public(page))).collect(),
+        })
+    }
+
+    async fn drafts(&self) -> Result<ListGuideDraftsResponse, Error> {
+        let mut conn = self.0.ctx.pool.acquire().await?;
+        let pages = guides::latest(&mut conn).await?;
+        Ok(ListGuideDraftsResponse {
+            guides: pages.into_iter().map(|page| head(view(page))).collect(),
         })
     }
 
@@ -237,6 +241,14 @@ fn view(page: Page) -> Guide {
     }
 }
 
+/// A page as lists have it.
+fn head(page: Guide) -> Guide {
+    Guide {
+        sections: Vec::new(),
+        ..page
+    }
+}
+
 /// A page as everybody sees it.
 fn public(page: Page) -> Guide {
     Guide {
@@ -256,6 +268,13 @@ impl guide_service_server::GuideService for Guides {
 
     async fn get_guide(&self, request: Request<GetGuideRequest>) -> Result<Response<Guide>, Status> {
         Ok(Response::new(self.get(&request.get_ref().slug).await?))
+    }
+
+    async fn list_guide_drafts(
+        &self,
+        _: Request<ListGuideDraftsRequest>,
+    ) -> Result<Response<ListGuideDraftsResponse>, Status> {
+        Ok(Response::new(self.drafts().await?))
     }
 
     async fn get_guide_draft(
