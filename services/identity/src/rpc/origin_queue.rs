@@ -188,5 +188,5 @@ fn result(student_id: String, outcome: Result<State, Fault>) -> batch_approve_or
 }
 
 fn needs_a_look(loaded: &Loaded) -> bool {
-    loaded.row.origin_flagged || loaded.row.own_digest != loaded.row.roster_own_digest
+    loaded.row.origin_flagged || loaded.row.own_differs
 }

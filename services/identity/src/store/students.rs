@@ -32,6 +32,7 @@ pub(crate) struct StudentRow {
     pub(crate) locked_changed_by: Option<Uuid>,
     pub(crate) own_sealed: Vec<u8>,
     pub(crate) own_digest: Vec<u8>,
+    pub(crate) own_differs: bool,
     pub(crate) roster_own_sealed: Vec<u8>,
     pub(crate) roster_own_digest: Vec<u8>,
     pub(crate) origin_state: String,
@@ -57,7 +58,7 @@ macro_rules! select {
             r#"
             SELECT s.id, s.school_code, s.student_number, s.cohort, s.name, s.department, s.class_name, s.identity_sealed,
                    s.locked AS "locked: Json<Details>", s.locked_digest, s.locked_changed_by, s.own_sealed,
-                   s.own_digest, s.roster_own_sealed, s.roster_own_digest, s.origin_state, s.origin_version, s.origin_flagged,
+                   s.own_digest, s.own_differs, s.roster_own_sealed, s.roster_own_digest, s.origin_state, s.origin_version, s.origin_flagged,
                    s.changed_since_review, s.return_reason_code, s.return_reason, s.return_fields, s.submit_time,
                    s.review_time, s.version, s.create_time, s.update_time,
                    EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
@@ -266,7 +267,7 @@ pub(crate) async fn list_reviews(
           AND ($3::text IS NULL OR s.department = $3)
           AND s.origin_state = $4
           AND s.origin_state IN ('SUBMITTED', 'DEPARTMENT_PASSED')
-          AND (NOT $5 OR s.origin_flagged OR s.own_digest <> s.roster_own_digest)
+          AND (NOT $5 OR s.origin_flagged OR s.own_differs)
           AND ($6::timestamptz IS NULL OR (s.submit_time, s.id) > ($6, $7))
           AND (cardinality($9::text[]) = 0 OR s.class_name = ANY ($9))
         ORDER BY s.submit_time, s.id
