@@ -176,10 +176,11 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
     let mut actions: Vec<Action> = commands
         .iter()
         .map(|command| {
-            match scope::may(viewer, *command)
-                .and_then(|()| agreement::decide(rules, *command, actor, around.now))
+            // Who may not sign hears of it only where the state would let others.
+            match agreement::decide(rules, *command, actor, around.now)
+                .and_then(|_| scope::may(viewer, *command))
             {
-                Ok(_) => action(command.name(), None),
+                Ok(()) => action(command.name(), None),
                 Err(refusal) => action(command.name(), Some((refusal.reason(), refusal.message()))),
             }
         })
