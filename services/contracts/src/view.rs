@@ -58,6 +58,7 @@ pub(crate) fn agreement(
         cancel_request: rules.cancelling(around.now).map(|cancel| proto::CancelRequest {
             requester: crate::act::party_word(cancel.by).to_owned(),
             reason: record.cancel_reason.clone(),
+            create_time: Some(timestamp(cancel.since())),
             expire_time: Some(timestamp(cancel.until)),
         }),
         department_passed: rules.department_passed,
