@@ -271,13 +271,13 @@ pub(crate) fn state(state: State) -> proto::AgreementState {
     }
 }
 
-/// A filter by state; unspecified is none.
-pub(crate) fn state_filter(number: i32) -> Option<&'static str> {
-    let wanted = proto::AgreementState::try_from(number).ok()?;
+/// A filter by states; unspecified ones are none.
+pub(crate) fn state_filter(wanted: &[i32]) -> Vec<String> {
     State::ALL
         .into_iter()
-        .find(|one| state(*one) == wanted)
-        .map(State::as_str)
+        .filter(|one| wanted.contains(&i32::from(state(*one))))
+        .map(|one| one.as_str().to_owned())
+        .collect()
 }
 
 fn archive_to_proto(place: Archive) -> proto::Archive {

@@ -74,6 +74,16 @@ impl signing_service_server::SigningService for Signing {
         look::list(&self.0, &request).await
     }
 
+    async fn list_student_agreements(
+        &self,
+        request: Request<ListStudentAgreementsRequest>,
+    ) -> Answer<ListAgreementsResponse> {
+        let principal = auth::principal(&request)?;
+        Ok(Response::new(
+            look::list_of_student(&self.0, request.get_ref(), principal).await?,
+        ))
+    }
+
     async fn get_agreement(&self, request: Request<GetAgreementRequest>) -> Answer<Agreement> {
         look::get(&self.0, &request).await
     }

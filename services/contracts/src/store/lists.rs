@@ -11,7 +11,7 @@ use crate::{error::Error, scope::Scope};
 pub(crate) async fn of_party(
     conn: &mut PgConnection,
     scope: &Scope,
-    state: Option<&str>,
+    states: &[String],
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Record>, Error> {
@@ -19,12 +19,38 @@ pub(crate) async fn of_party(
         r#"WHERE ($1::uuid IS NULL OR (a.student_id = $1 AND a.state <> 'DRAFT'))
              AND ($2::uuid IS NULL OR a.employer_id = $2)
              AND ($1::uuid IS NOT NULL OR $2::uuid IS NOT NULL)
-             AND ($3::text IS NULL OR a.state = $3)
+             AND (cardinality($3::text[]) = 0 OR a.state = ANY ($3))
              AND ($4::uuid IS NULL OR a.id < $4)
            ORDER BY a.id DESC LIMIT $5"#,
         scope.student_id,
         scope.employer_id,
-        state,
+        states,
+        after,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Record::try_from).collect()
+}
+
+/// A page of a student's agreements that were signed, as far as the scope of their school's staff goes, newest first.
+pub(crate) async fn of_student(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    student_id: Uuid,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Record>, Error> {
+    let rows = select!(
+        r#"WHERE a.student_id = $1 AND a.school_code = $2 AND a.serial IS NOT NULL
+             AND ($3::text IS NULL OR a.department = $3)
+             AND (cardinality($4::text[]) = 0 OR a.class_name = ANY ($4))
+             AND ($5::uuid IS NULL OR a.id < $5)
+           ORDER BY a.id DESC LIMIT $6"#,
+        student_id,
+        scope.school_code.as_deref(),
+        scope.department.as_deref(),
+        &scope.classes,
         after,
         limit,
     )
