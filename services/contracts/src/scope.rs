@@ -90,7 +90,7 @@ pub(crate) fn may_sign(principal: &Principal) -> Result<(), Refusal> {
 /// `MayNotSign`.
 pub(crate) fn may(principal: &Principal, command: Command) -> Result<(), Refusal> {
     match command {
-        Command::Update => Ok(()),
+        Command::Update | Command::Discard => Ok(()),
         _ => may_sign(principal),
     }
 }

@@ -152,6 +152,7 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
         ],
         Role::Employer => &[
             Command::Update,
+            Command::Discard,
             Command::Send {
                 expire_time: around.now,
             },

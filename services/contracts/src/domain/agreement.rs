@@ -164,6 +164,8 @@ pub struct Signing {
 pub enum Command {
     /// Replace a draft's terms.
     Update,
+    /// The employer discards a draft.
+    Discard,
     /// Send a draft.
     Send {
         /// End of the offer.

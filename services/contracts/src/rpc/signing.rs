@@ -2,6 +2,7 @@
 
 mod bulk;
 mod command;
+mod discard;
 mod look;
 mod offer;
 mod paper;
@@ -37,6 +38,10 @@ impl signing_service_server::SigningService for Signing {
 
     async fn update_offer(&self, request: Request<UpdateOfferRequest>) -> Answer<Agreement> {
         offer::update(&self.0, &request).await
+    }
+
+    async fn discard_offer(&self, request: Request<DiscardOfferRequest>) -> Answer<()> {
+        Ok(Response::new(discard::discard(&self.0, &request).await?))
     }
 
     async fn send_offer(&self, request: Request<SendOfferRequest>) -> Answer<Agreement> {

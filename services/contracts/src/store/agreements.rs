@@ -240,6 +240,19 @@ pub(crate) async fn find(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Re
     row.map(Record::try_from).transpose()
 }
 
+/// Deletes a draft, which nobody has signed, with its terms and steps.
+pub(crate) async fn delete_draft(conn: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+    let deleted = sqlx::query!(
+        "WITH terms AS (DELETE FROM contracts.revisions WHERE agreement_id = $1),
+              steps AS (DELETE FROM contracts.history WHERE agreement_id = $1)
+         DELETE FROM contracts.agreements WHERE id = $1 AND state = 'DRAFT'",
+        id
+    )
+    .execute(conn)
+    .await?;
+    Ok(db::one(&deleted)?)
+}
+
 /// Loads an agreement and keeps it for the transaction: other commands on it wait.
 pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Result<Option<Record>, Error> {
     let locked = sqlx::query_scalar!("SELECT id FROM contracts.agreements WHERE id = $1 FOR UPDATE", id)
