@@ -34,7 +34,6 @@ pub(crate) struct StudentRow {
     pub(crate) own_digest: Vec<u8>,
     pub(crate) own_differs: bool,
     pub(crate) roster_own_sealed: Vec<u8>,
-    pub(crate) roster_own_digest: Vec<u8>,
     pub(crate) origin_state: String,
     pub(crate) origin_version: i32,
     pub(crate) origin_flagged: bool,
@@ -58,7 +57,7 @@ macro_rules! select {
             r#"
             SELECT s.id, s.school_code, s.student_number, s.cohort, s.name, s.department, s.class_name, s.identity_sealed,
                    s.locked AS "locked: Json<Details>", s.locked_digest, s.locked_changed_by, s.own_sealed,
-                   s.own_digest, s.own_differs, s.roster_own_sealed, s.roster_own_digest, s.origin_state, s.origin_version, s.origin_flagged,
+                   s.own_digest, s.own_differs, s.roster_own_sealed, s.origin_state, s.origin_version, s.origin_flagged,
                    s.changed_since_review, s.return_reason_code, s.return_reason, s.return_fields, s.submit_time,
                    s.review_time, s.version, s.create_time, s.update_time,
                    EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
