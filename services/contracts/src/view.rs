@@ -130,14 +130,35 @@ fn employer_party(record: &Record) -> proto::EmployerParty {
 /// The buttons: the same rules as the commands, tried and thrown away.
 fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec<Action>, Error> {
     let actor = scope::actor(viewer)?;
+    let mut actions: Vec<Action> = commands(rules, viewer.role, around)
+        .into_iter()
+        .map(|command| {
+            // Who may not sign hears of it only where the state would let others.
+            match agreement::decide(rules, command, actor, around.now)
+                .and_then(|_| scope::may(viewer, command))
+            {
+                Ok(()) => action(command.name(), None),
+                Err(refusal) => action(command.name(), Some((refusal.reason(), refusal.message()))),
+            }
+        })
+        .collect();
+    if viewer.role == Role::Employer && reofferable(rules.state) {
+        actions.push(action("reoffer", None));
+    }
+    Ok(actions)
+}
+
+/// What a viewer of a role might do.
+fn commands(rules: &Agreement, role: Role, around: &Around) -> Vec<Command> {
     let signing = Signing {
         revision: rules.revision,
         read: Some((rules.revision, around.now - READING_TIME)),
         has_archive: true,
         has_household: true,
     };
-    let commands: &[Command] = match viewer.role {
-        Role::Student => &[
+    let revision = rules.signed_revision;
+    match role {
+        Role::Student => vec![
             Command::Accept {
                 signing,
                 slot: around.slot,
@@ -150,7 +171,7 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
             Command::AgreeCancel,
             Command::WithdrawCancel,
         ],
-        Role::Employer => &[
+        Role::Employer => vec![
             Command::Update,
             Command::Discard,
             Command::Send {
@@ -164,33 +185,13 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
             Command::AgreeCancel,
             Command::WithdrawCancel,
         ],
-        Role::School | Role::Department => &[
+        Role::School | Role::Department => vec![
             Command::ClaimReview,
-            Command::Approve {
-                revision: rules.signed_revision,
-            },
-            Command::Reject {
-                revision: rules.signed_revision,
-            },
+            Command::Approve { revision },
+            Command::Reject { revision },
         ],
-        Role::Province | Role::Service => &[],
-    };
-    let mut actions: Vec<Action> = commands
-        .iter()
-        .map(|command| {
-            // Who may not sign hears of it only where the state would let others.
-            match agreement::decide(rules, *command, actor, around.now)
-                .and_then(|_| scope::may(viewer, *command))
-            {
-                Ok(()) => action(command.name(), None),
-                Err(refusal) => action(command.name(), Some((refusal.reason(), refusal.message()))),
-            }
-        })
-        .collect();
-    if viewer.role == Role::Employer && reofferable(rules.state) {
-        actions.push(action("reoffer", None));
+        Role::Province | Role::Service => Vec::new(),
     }
-    Ok(actions)
 }
 
 /// States from which an employer may offer again.

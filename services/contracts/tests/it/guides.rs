@@ -127,7 +127,6 @@ async fn the_province_drafts_and_publishes_and_nobody_sees_a_draft() {
         (listed.number, listed.published, listed.title.as_str()),
         (2, false, "改名")
     );
-    assert_eq!(listed.etag, drafted.etag);
     let stale = province.publish_guide(publish(&draft.etag)).await.unwrap_err();
     assert_eq!(reason(&stale), "VERSION_CONFLICT");
     let told = versions(&suite, &slug).await;

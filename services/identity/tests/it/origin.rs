@@ -118,6 +118,13 @@ async fn drafts_are_checked_by_field_and_kept() {
             .collect::<Vec<_>>(),
         ["own.mobile", "own.homePostcode"]
     );
+}
+
+#[tokio::test]
+async fn a_draft_is_kept_and_told_from_the_roster() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let mut client = world.origin(&student);
     let right = OwnFields {
         qq: Some("10001".into()),
         mobile: Some("13912345678".into()),
