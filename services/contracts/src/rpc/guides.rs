@@ -5,8 +5,9 @@ use std::sync::Arc;
 use qihang_kit::{auth, etag, idempotency::Call, page};
 use qihang_proto::contracts::v1::{
     GetGuideDraftRequest, GetGuideRequest, GetMyGuideRequest, Guide, GuideSection, GuideStep, GuideVersion,
-    ListGuideVersionsRequest, ListGuideVersionsResponse, ListGuidesRequest, ListGuidesResponse, MyGuide,
-    PublishGuideRequest, UpdateGuideRequest, guide_service_server, guide_step::Progress,
+    ListGuideDraftsRequest, ListGuideDraftsResponse, ListGuideVersionsRequest, ListGuideVersionsResponse,
+    ListGuidesRequest, ListGuidesResponse, MyGuide, PublishGuideRequest, UpdateGuideRequest,
+    guide_service_server, guide_step::Progress,
 };
 use tonic::{Request, Response, Status, async_trait};
 
