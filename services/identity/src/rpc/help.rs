@@ -241,7 +241,8 @@ impl HelpService {
             let next = help::decide(from, command).map_err(Error::from)?;
             let words = app
                 .sealer
-                .seal(request.answer.trim().as_bytes(), &tie("answer", row.id))?;
+                .seal(request.answer.trim().as_bytes(), &tie("answer", row.id))
+                .map_err(Error::from)?;
             let answered = (words.as_slice(), person.principal.name.as_str());
             store::help::answer(conn, &row, next, answered).await?;
             let row = load(conn, person, &request.id).await?;
