@@ -19,6 +19,7 @@ use crate::{
     App,
     domain::changes,
     error::Error,
+    peers,
     rpc::id,
     scope::Scope,
     store::{
@@ -65,6 +66,11 @@ pub(super) async fn list_of_student(
 ) -> Result<ListAgreementsResponse, Error> {
     let (scope, student_id) = (Scope::of(principal)?, id(&request.student_id)?);
     let query = page::Query::new(request.page_size, &request.page_token, &student_id)?;
+    // Asked before a connection is taken.
+    let students = peers::students(&app.ctx, &[student_id]).await?;
+    if !students.iter().any(|student| scope.covers(student)) {
+        return Err(Error::NotFound);
+    }
     let mut conn = app.ctx.pool.acquire().await?;
     let after = query.after::<Uuid>()?;
     let rows = lists::of_student(&mut conn, &scope, student_id, after, query.limit()).await?;
