@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use qihang_kit::{db, download::Pieces, status::Fault};
 use qihang_proto::common::v1::HttpBody;
 use tonic::{
-    Response, Status,
+    Response,
     metadata::{MetadataMap, MetadataValue},
 };
 use uuid::Uuid;
