@@ -376,6 +376,9 @@ async fn a_member_who_only_prepares_binds_the_employer_to_nothing() {
     for action in look.unwrap().into_inner().actions {
         // What the state itself forbids says so.
         let by_state = !["amend", "requestCancel"].contains(&action.name.as_str());
-        assert!(!action.allowed && (by_state || action.reason_code == why), "{action:?}");
+        assert!(
+            !action.allowed && (by_state || action.reason_code == why),
+            "{action:?}"
+        );
     }
 }
