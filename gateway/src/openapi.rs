@@ -209,6 +209,9 @@ mod tests {
             schema["properties"]["purpose"]["not"]["enum"][0],
             "FILE_PURPOSE_UNSPECIFIED"
         );
+        let update = &document["components"]["schemas"]["identity.v1.UpdateSchoolBody"];
+        assert!(update["properties"]["level"].is_object(), "{update}");
+        assert_eq!(update.get("required"), None, "each field may be left out");
         let file = &document["components"]["schemas"]["documents.v1.File"];
         assert!(file["required"].as_array().unwrap().contains(&json!("sizeBytes")));
         assert!(

@@ -28,6 +28,7 @@ const REPEATABLE: &[(&str, &str)] = &[
     ),
     ("RevealCorrection", "every look is written down"),
     ("ReplayDeadLetter", "a message has its effect once"),
+    ("DropDeadLetter", "what is gone stays gone"),
     (
         "StepUp",
         "a second proof does no harm: tokens are never kept, so there is no first answer to give",

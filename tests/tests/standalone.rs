@@ -1,7 +1,7 @@
 //! The main job, end to end, with the whole suite in one process.
 
 use qihang_kit::{settings::Common, telemetry::Telemetry};
-use qihang_standalone::demo::{Step, walk};
+use qihang_standalone::demo::{Step, walk, walk_again};
 use qihang_tests::Standalone;
 use serde_json::json;
 
@@ -32,6 +32,11 @@ async fn the_main_job_ends_with_a_sealed_agreement_that_verifies() {
     let metrics = outcome.province.download("/metrics").await.unwrap();
     let metrics = String::from_utf8(metrics).unwrap();
     assert!(metrics.contains("rpc_server_duration"), "{metrics}");
+    // A second time on the same data, as when the first one broke off.
+    let again = walk_again(suite.running.url(), &suite.plan(42, 200), 43)
+        .await
+        .unwrap();
+    assert_ne!(again.serial, outcome.serial);
     suite.stop().await;
     tokio::task::spawn_blocking(move || drop(telemetry))
         .await

@@ -255,7 +255,7 @@ async fn seed(url: &str, folder: &Path, secrets: &Secrets) -> anyhow::Result<()>
     let note = folder.join("demo").join("logins.txt");
     if !note.is_file() {
         say("  正在写入演示数据 … writing demonstration data (half a minute)");
-        let outcome = demo::walk(url, &plan(secrets, SEED, SEEDED), |_| {}).await?;
+        let outcome = demo::walk_again(url, &plan(secrets, SEED, SEEDED), fresh_run()).await?;
         keep(folder, &outcome)?;
         fs::write(&note, logins(&outcome))?;
     }

@@ -134,7 +134,7 @@ fn parameter(fields: &[FieldDescriptor], place: &str, schemas: &mut Schemas<'_>)
     let description = schema
         .as_object_mut()
         .and_then(|schema| schema.remove("description"));
-    let demanded = place == "path" || Rules::of(field).is_some_and(|rules| rules.demands_value());
+    let demanded = place == "path" || Rules::of(field).is_some_and(|rules| rules.demand_value_of(field));
     Some(json!({
         "name": json_path(fields),
         "in": place,

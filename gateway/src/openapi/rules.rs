@@ -50,8 +50,9 @@ impl Rules {
         typed.filter(|(name, _)| name != "cel")
     }
 
-    /// True when a request without the field is refused.
-    pub fn demands_value(&self) -> bool {
+    /// True when a request without the field is refused. What a field's value must be counts only for one that is there, so
+    /// an `optional` one may be left out.
+    pub fn demand_value_of(&self, field: &FieldDescriptor) -> bool {
         let required = self
             .0
             .get_field_by_name("required")
@@ -60,7 +61,7 @@ impl Rules {
         if required {
             return true;
         }
-        if self.ignore() != 0 {
+        if self.ignore() != 0 || field.supports_presence() {
             return false;
         }
         self.typed().is_some_and(|(kind, rules)| match kind.as_str() {

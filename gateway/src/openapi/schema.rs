@@ -72,7 +72,7 @@ impl<'a> Schemas<'a> {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for field in message.fields().filter(|field| !without.contains(field)) {
-            let demanded = Rules::of(&field).is_some_and(|rules| rules.demands_value());
+            let demanded = Rules::of(&field).is_some_and(|rules| rules.demand_value_of(&field));
             let always_written = !field.supports_presence() && message.full_name() != TOKEN_PAIR;
             if if is_sent { demanded } else { always_written } {
                 required.push(field.json_name().to_owned());

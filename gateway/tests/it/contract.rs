@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use qihang_gateway::{Gateway, ports::Ports};
 use qihang_proto::identity::v1::{
-    BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
-    BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryStudent, FindStudentRequest, GetJwksRequest,
-    GetJwksResponse, ListCodeChangesRequest, ListCodeChangesResponse, ListStaffAccountsRequest,
-    ListStaffAccountsResponse,
+    BatchFindStudentsRequest, BatchFindStudentsResponse, BatchGetEmployersRequest, BatchGetEmployersResponse,
+    BatchGetSchoolsRequest, BatchGetSchoolsResponse, BatchGetStudentsRequest, BatchGetStudentsResponse,
+    DirectoryStudent, FindStudentRequest, GetJwksRequest, GetJwksResponse, ListCodeChangesRequest,
+    ListCodeChangesResponse, ListStaffAccountsRequest, ListStaffAccountsResponse,
     directory_service_server::{DirectoryService, DirectoryServiceServer},
 };
 use tonic::{Request, Response, Status, service::Routes};
@@ -38,6 +38,13 @@ impl DirectoryService for Directory {
         &self,
         _: Request<FindStudentRequest>,
     ) -> Result<Response<DirectoryStudent>, Status> {
+        panic!("a method for services was reached over HTTP")
+    }
+
+    async fn batch_find_students(
+        &self,
+        _: Request<BatchFindStudentsRequest>,
+    ) -> Result<Response<BatchFindStudentsResponse>, Status> {
         panic!("a method for services was reached over HTTP")
     }
 

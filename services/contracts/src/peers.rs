@@ -7,9 +7,9 @@ use qihang_proto::{
         VerifySealResponse, render_service_client::RenderServiceClient,
     },
     identity::v1::{
-        BatchApproveOriginsRequest, BatchApproveOriginsResponse, BatchGetEmployersRequest,
-        BatchGetSchoolsRequest, BatchGetStudentsRequest, DirectoryEmployer, DirectorySchool,
-        DirectoryStudent, FindStudentRequest, ListCodeChangesRequest,
+        BatchApproveOriginsRequest, BatchApproveOriginsResponse, BatchFindStudentsRequest,
+        BatchGetEmployersRequest, BatchGetSchoolsRequest, BatchGetStudentsRequest, DirectoryEmployer,
+        DirectorySchool, DirectoryStudent, FindStudentRequest, ListCodeChangesRequest,
         directory_service_client::DirectoryServiceClient, list_code_changes_response,
         origin_service_client::OriginServiceClient,
     },
@@ -40,6 +40,19 @@ pub(crate) async fn find_student(
         }
         Err(status) => Err(away("identity", &status)),
     }
+}
+
+/// The students that an employer names, at most 200; those that are none are left out.
+pub(crate) async fn find_students(
+    ctx: &Context,
+    students: Vec<FindStudentRequest>,
+) -> Result<Vec<DirectoryStudent>, Error> {
+    let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
+    let reply = client
+        .batch_find_students(BatchFindStudentsRequest { students })
+        .await
+        .map_err(|status| away("identity", &status))?;
+    Ok(reply.into_inner().students)
 }
 
 /// A student as identity knows them now.
@@ -137,14 +150,6 @@ pub(crate) async fn approve_origins<T>(
 
 /// An employer, which must be admitted.
 pub(crate) async fn employer(ctx: &Context, id: Uuid) -> Result<DirectoryEmployer, Error> {
-    known_employer(ctx, id)
-        .await?
-        .filter(|employer| employer.state == "APPROVED")
-        .ok_or(Error::EmployerNotApproved)
-}
-
-/// An employer in whatever state.
-async fn known_employer(ctx: &Context, id: Uuid) -> Result<Option<DirectoryEmployer>, Error> {
     let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
     let request = BatchGetEmployersRequest {
         ids: vec![id.to_string()],
@@ -153,14 +158,22 @@ async fn known_employer(ctx: &Context, id: Uuid) -> Result<Option<DirectoryEmplo
         .batch_get_employers(request)
         .await
         .map_err(|status| away("identity", &status))?;
-    Ok(reply.into_inner().employers.into_iter().next())
+    reply
+        .into_inner()
+        .employers
+        .into_iter()
+        .next()
+        .filter(|employer| employer.state == "APPROVED")
+        .ok_or(Error::EmployerNotApproved)
 }
 
 /// Checks that a student's school does not keep the employer of an offer away just now.
-pub(crate) async fn may_sign_with(ctx: &Context, employer_id: Uuid, school_code: &str) -> Result<(), Error> {
-    let employer = known_employer(ctx, employer_id).await?;
-    let frozen = employer.is_some_and(|employer| not_frozen(&employer, school_code).is_err());
-    if frozen { Err(Error::OfferFrozen) } else { Ok(()) }
+pub(crate) fn may_sign_with(student: &DirectoryStudent, employer_id: Uuid) -> Result<(), Error> {
+    let employer_id = employer_id.to_string();
+    if student.frozen_employer_ids.contains(&employer_id) {
+        return Err(Error::OfferFrozen);
+    }
+    Ok(())
 }
 
 /// Checks that a school does not keep an employer from its students (SM-15).
@@ -177,20 +190,18 @@ pub(crate) fn not_frozen(employer: &DirectoryEmployer, school_code: &str) -> Res
 
 /// A school.
 pub(crate) async fn school(ctx: &Context, code: &str) -> Result<DirectorySchool, Error> {
+    let mut schools = schools(ctx, vec![code.to_owned()]).await?;
+    schools.pop().ok_or(Error::PeerAway("identity"))
+}
+
+/// Schools, at most 100; unknown ones are left out.
+pub(crate) async fn schools(ctx: &Context, codes: Vec<String>) -> Result<Vec<DirectorySchool>, Error> {
     let mut client = DirectoryServiceClient::new(ctx.channels.get("identity"));
-    let request = BatchGetSchoolsRequest {
-        codes: vec![code.to_owned()],
-    };
     let reply = client
-        .batch_get_schools(request)
+        .batch_get_schools(BatchGetSchoolsRequest { codes })
         .await
         .map_err(|status| away("identity", &status))?;
-    reply
-        .into_inner()
-        .schools
-        .into_iter()
-        .next()
-        .ok_or(Error::PeerAway("identity"))
+    Ok(reply.into_inner().schools)
 }
 
 /// Draws a document without keeping it.

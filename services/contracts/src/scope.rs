@@ -4,6 +4,7 @@ use qihang_kit::{
     auth::{Principal, Role},
     status::Fault,
 };
+use qihang_proto::identity::v1::DirectoryStudent;
 use uuid::Uuid;
 
 use crate::domain::{
@@ -26,6 +27,16 @@ impl Scope {
     /// Everything: for tasks and consumers.
     pub(crate) fn system() -> Self {
         Self::default()
+    }
+
+    /// Whether a student is of the staff's school, department and classes.
+    pub(crate) fn covers(&self, student: &DirectoryStudent) -> bool {
+        self.school_code.as_ref() == Some(&student.school_code)
+            && self
+                .department
+                .as_ref()
+                .is_none_or(|department| *department == student.department)
+            && (self.classes.is_empty() || self.classes.contains(&student.class_name))
     }
 
     /// The caller's.
@@ -90,7 +101,7 @@ pub(crate) fn may_sign(principal: &Principal) -> Result<(), Refusal> {
 /// `MayNotSign`.
 pub(crate) fn may(principal: &Principal, command: Command) -> Result<(), Refusal> {
     match command {
-        Command::Update => Ok(()),
+        Command::Update | Command::Discard => Ok(()),
         _ => may_sign(principal),
     }
 }

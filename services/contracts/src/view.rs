@@ -58,6 +58,7 @@ pub(crate) fn agreement(
         cancel_request: rules.cancelling(around.now).map(|cancel| proto::CancelRequest {
             requester: crate::act::party_word(cancel.by).to_owned(),
             reason: record.cancel_reason.clone(),
+            create_time: Some(timestamp(cancel.since())),
             expire_time: Some(timestamp(cancel.until)),
         }),
         department_passed: rules.department_passed,
@@ -129,14 +130,35 @@ fn employer_party(record: &Record) -> proto::EmployerParty {
 /// The buttons: the same rules as the commands, tried and thrown away.
 fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec<Action>, Error> {
     let actor = scope::actor(viewer)?;
+    let mut actions: Vec<Action> = commands(rules, viewer.role, around)
+        .into_iter()
+        .map(|command| {
+            // Who may not sign hears of it only where the state would let others.
+            match agreement::decide(rules, command, actor, around.now)
+                .and_then(|_| scope::may(viewer, command))
+            {
+                Ok(()) => action(command.name(), None),
+                Err(refusal) => action(command.name(), Some((refusal.reason(), refusal.message()))),
+            }
+        })
+        .collect();
+    if viewer.role == Role::Employer && reofferable(rules.state) {
+        actions.push(action("reoffer", None));
+    }
+    Ok(actions)
+}
+
+/// What a viewer of a role might do.
+fn commands(rules: &Agreement, role: Role, around: &Around) -> Vec<Command> {
     let signing = Signing {
         revision: rules.revision,
         read: Some((rules.revision, around.now - READING_TIME)),
         has_archive: true,
         has_household: true,
     };
-    let commands: &[Command] = match viewer.role {
-        Role::Student => &[
+    let revision = rules.signed_revision;
+    match role {
+        Role::Student => vec![
             Command::Accept {
                 signing,
                 slot: around.slot,
@@ -149,8 +171,9 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
             Command::AgreeCancel,
             Command::WithdrawCancel,
         ],
-        Role::Employer => &[
+        Role::Employer => vec![
             Command::Update,
+            Command::Discard,
             Command::Send {
                 expire_time: around.now,
             },
@@ -162,32 +185,13 @@ fn actions(rules: &Agreement, viewer: &Principal, around: &Around) -> Result<Vec
             Command::AgreeCancel,
             Command::WithdrawCancel,
         ],
-        Role::School | Role::Department => &[
+        Role::School | Role::Department => vec![
             Command::ClaimReview,
-            Command::Approve {
-                revision: rules.signed_revision,
-            },
-            Command::Reject {
-                revision: rules.signed_revision,
-            },
+            Command::Approve { revision },
+            Command::Reject { revision },
         ],
-        Role::Province | Role::Service => &[],
-    };
-    let mut actions: Vec<Action> = commands
-        .iter()
-        .map(|command| {
-            match scope::may(viewer, *command)
-                .and_then(|()| agreement::decide(rules, *command, actor, around.now))
-            {
-                Ok(_) => action(command.name(), None),
-                Err(refusal) => action(command.name(), Some((refusal.reason(), refusal.message()))),
-            }
-        })
-        .collect();
-    if viewer.role == Role::Employer && reofferable(rules.state) {
-        actions.push(action("reoffer", None));
+        Role::Province | Role::Service => Vec::new(),
     }
-    Ok(actions)
 }
 
 /// States from which an employer may offer again.
@@ -269,13 +273,13 @@ pub(crate) fn state(state: State) -> proto::AgreementState {
     }
 }
 
-/// A filter by state; unspecified is none.
-pub(crate) fn state_filter(number: i32) -> Option<&'static str> {
-    let wanted = proto::AgreementState::try_from(number).ok()?;
+/// A filter by states; unspecified ones are none.
+pub(crate) fn state_filter(wanted: &[i32]) -> Vec<String> {
     State::ALL
         .into_iter()
-        .find(|one| state(*one) == wanted)
-        .map(State::as_str)
+        .filter(|one| wanted.contains(&i32::from(state(*one))))
+        .map(|one| one.as_str().to_owned())
+        .collect()
 }
 
 fn archive_to_proto(place: Archive) -> proto::Archive {

@@ -7,13 +7,23 @@ mod local;
 
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{amqp::Amqp, local::Local};
-use crate::consume::{Delivery, Subscription};
+use crate::{
+    consume::{Delivery, Subscription},
+    telemetry,
+};
 
 /// Tries of one consumer before a message becomes a dead letter; those in which a part was away do not count.
 pub const MAX_ATTEMPTS: u32 = 6;
+
+/// Longest that the bus may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Pause between two looks at whether it is.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What became of a publication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +89,26 @@ impl Bus {
         match self {
             Self::Local(_) => 16,
             Self::Amqp(_) => 512,
+        }
+    }
+
+    /// Feeds the gauge `bus_up` of the services that share this bus, which is asked once for all of them, until told to stop.
+    pub(crate) async fn watch(self, services: Vec<&'static str>, stop: CancellationToken) {
+        let up = opentelemetry::global::meter(telemetry::SCOPE)
+            .u64_gauge("bus_up")
+            .with_description("Whether messages can be published now")
+            .build();
+        loop {
+            let healthy = tokio::time::timeout(PATIENCE, self.healthy())
+                .await
+                .unwrap_or(false);
+            for service in &services {
+                up.record(u64::from(healthy), &[KeyValue::new("service", *service)]);
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
         }
     }
 

@@ -303,6 +303,18 @@ pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetter>, sqlx::Error>
     .await
 }
 
+/// Gives a dead letter up; false when it does not wait.
+///
+/// # Errors
+/// Database errors.
+pub async fn drop_dead_letter(pool: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> {
+    let dropped = sqlx::query("DELETE FROM dead_letters WHERE id = $1 AND replay_time IS NULL")
+        .bind(id)
+        .execute(pool)
+        .await?;
+    Ok(dropped.rows_affected() == 1)
+}
+
 /// Tries a dead letter again; all of a service when `id` is `None`. Answers how many had their effect. One that fails
 /// again stays and holds back only those of its own aggregate and consumer.
 ///

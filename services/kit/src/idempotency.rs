@@ -23,87 +23,107 @@ pub enum Claim {
 #[must_use = "the answer must be saved in the same transaction"]
 pub struct Ticket(Option<(Uuid, &'static str, Uuid)>);
 
-/// Claims a `request_id` for one caller and method. Without one every call is fresh.
-///
-/// # Errors
-/// INVALID_ARGUMENT when the same id came with another body; database errors.
-pub async fn claim<R: Message>(
-    conn: &mut PgConnection,
+/// A call that may be sent twice: who calls which method under which `request_id`, and with what.
+#[derive(Debug)]
+pub struct Call<'a, R> {
     method: &'static str,
     caller: Uuid,
-    request_id: &str,
-    request: &R,
-) -> Result<Claim, Fault> {
-    if request_id.is_empty() {
-        return Ok(Claim::Fresh(Ticket(None)));
-    }
-    let id: Uuid = request_id
-        .parse()
-        .map_err(|_| Fault::invalid("requestId", "REQUEST_ID_INVALID", "requestId 必须是 UUID"))?;
-    let hash = Sha256::digest(request.encode_to_vec()).to_vec();
-    let inserted = sqlx::query(
-        "INSERT INTO idempotency_keys (caller, method, request_id, request_hash) VALUES ($1, $2, $3, $4)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(caller)
-    .bind(method)
-    .bind(id)
-    .bind(&hash)
-    .execute(&mut *conn)
-    .await?;
-    if inserted.rows_affected() == 1 {
-        return Ok(Claim::Fresh(Ticket(Some((caller, method, id)))));
-    }
-    let (first_hash, response): (Vec<u8>, Option<Vec<u8>>) = sqlx::query_as(
-        "SELECT request_hash, response FROM idempotency_keys WHERE caller = $1 AND method = $2 AND request_id = $3",
-    )
-    .bind(caller)
-    .bind(method)
-    .bind(id)
-    .fetch_one(conn)
-    .await?;
-    if first_hash != hash {
-        return Err(Fault::invalid(
-            "requestId",
-            "REQUEST_ID_REUSED",
-            "这个 requestId 已用于另一次不同的请求，请为新的请求换一个",
-        ));
-    }
-    Ok(Claim::Replay(response.unwrap_or_default().into()))
+    request_id: &'a str,
+    request: &'a R,
 }
 
-/// The first answer to a call, when this is a repeat of one. For calls with slow work that should not hold a connection: they
-/// look here first, and claim the `request_id` when the work is done.
-///
-/// # Errors
-/// As [`claim`]; INTERNAL when the saved answer cannot be read.
-pub async fn first_answer<R: Message, M: Message + Default>(
-    pool: &PgPool,
-    method: &'static str,
-    caller: Uuid,
-    request_id: &str,
-    request: &R,
-) -> Result<Option<M>, Fault> {
-    let mut transaction = pool.begin().await?;
-    let claim = claim(&mut transaction, method, caller, request_id, request).await?;
-    transaction.rollback().await?;
-    claim.replay()
-}
-
-impl Claim {
-    /// The first answer, when there was one.
-    ///
-    /// # Errors
-    /// INTERNAL when the saved answer cannot be read.
-    pub fn replay<M: Message + Default>(&self) -> Result<Option<M>, Fault> {
-        match self {
-            Self::Fresh(_) => Ok(None),
-            Self::Replay(bytes) => M::decode(bytes.clone())
-                .map(Some)
-                .map_err(|error| Fault::internal(&error)),
+impl<'a, R: Message> Call<'a, R> {
+    /// A call of one caller to one method. Without a `request_id` every call is fresh.
+    #[must_use]
+    pub fn new(method: &'static str, caller: Uuid, request_id: &'a str, request: &'a R) -> Self {
+        Self {
+            method,
+            caller,
+            request_id,
+            request,
         }
     }
 
+    /// Acts if this is the first time and keeps the answer in the same transaction; a repeat gets the first answer.
+    ///
+    /// # Errors
+    /// As [`Self::claim`], and those of the act.
+    pub async fn once<A: Message + Default>(
+        &self,
+        conn: &mut PgConnection,
+        act: impl AsyncFnOnce(&mut PgConnection) -> Result<A, Fault>,
+    ) -> Result<A, Fault> {
+        match self.claim(conn).await?.fresh_or()? {
+            Err(first) => Ok(first),
+            Ok(ticket) => {
+                let answer = act(conn).await?;
+                ticket.save(conn, &answer).await?;
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Claims the `request_id`, for calls that answer a repeat in another way than the first time.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT when the same id came with another body; database errors.
+    pub async fn claim(&self, conn: &mut PgConnection) -> Result<Claim, Fault> {
+        if self.request_id.is_empty() {
+            return Ok(Claim::Fresh(Ticket(None)));
+        }
+        let id: Uuid = self
+            .request_id
+            .parse()
+            .map_err(|_| Fault::invalid("requestId", "REQUEST_ID_INVALID", "requestId 必须是 UUID"))?;
+        let hash = Sha256::digest(self.request.encode_to_vec()).to_vec();
+        let inserted = sqlx::query(
+            "INSERT INTO idempotency_keys (caller, method, request_id, request_hash) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(self.caller)
+        .bind(self.method)
+        .bind(id)
+        .bind(&hash)
+        .execute(&mut *conn)
+        .await?;
+        if inserted.rows_affected() == 1 {
+            return Ok(Claim::Fresh(Ticket(Some((self.caller, self.method, id)))));
+        }
+        let (first_hash, response): (Vec<u8>, Option<Vec<u8>>) = sqlx::query_as(
+            "SELECT request_hash, response FROM idempotency_keys WHERE caller = $1 AND method = $2 AND request_id = $3",
+        )
+        .bind(self.caller)
+        .bind(self.method)
+        .bind(id)
+        .fetch_one(conn)
+        .await?;
+        if first_hash != hash {
+            return Err(Fault::invalid(
+                "requestId",
+                "REQUEST_ID_REUSED",
+                "这个 requestId 已用于另一次不同的请求，请为新的请求换一个",
+            ));
+        }
+        Ok(Claim::Replay(response.unwrap_or_default().into()))
+    }
+
+    /// The first answer, when this is a repeat. For calls with slow work that should not hold a connection: they look here
+    /// first, and claim the `request_id` when the work is done.
+    ///
+    /// # Errors
+    /// As [`Self::claim`]; INTERNAL when the saved answer cannot be read.
+    pub async fn first_answer<A: Message + Default>(&self, pool: &PgPool) -> Result<Option<A>, Fault> {
+        if self.request_id.is_empty() {
+            return Ok(None);
+        }
+        let mut transaction = pool.begin().await?;
+        let claim = self.claim(&mut transaction).await?;
+        transaction.rollback().await?;
+        Ok(claim.fresh_or()?.err())
+    }
+}
+
+impl Claim {
     /// The ticket of a fresh claim, or the first answer.
     ///
     /// # Errors

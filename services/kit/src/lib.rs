@@ -14,6 +14,7 @@ pub mod consume;
 pub mod context;
 pub mod crypto;
 pub mod db;
+pub mod download;
 pub mod etag;
 pub mod files;
 pub mod history;

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use qihang_proto::operations::v1::{
-    DeadLetter, GetServiceBacklogRequest, ListServiceDeadLettersRequest, ListServiceDeadLettersResponse,
-    ReplayServiceDeadLetterRequest, ReplayServiceDeadLetterResponse, ServiceBacklog,
+    DeadLetter, DropServiceDeadLetterRequest, DropServiceDeadLetterResponse, GetServiceBacklogRequest,
+    ListServiceDeadLettersRequest, ListServiceDeadLettersResponse, ReplayServiceDeadLetterRequest,
+    ReplayServiceDeadLetterResponse, ServiceBacklog,
     service_operations_service_server::{ServiceOperationsService, ServiceOperationsServiceServer},
 };
 use sqlx::PgPool;
@@ -81,9 +82,26 @@ impl ServiceOperationsService for Operations {
             },
         }
     }
+
+    async fn drop_service_dead_letter(
+        &self,
+        request: Request<DropServiceDeadLetterRequest>,
+    ) -> Result<Response<DropServiceDeadLetterResponse>, Status> {
+        self.drop_letter(&request.get_ref().id).await?;
+        Ok(Response::new(DropServiceDeadLetterResponse {}))
+    }
 }
 
 impl Operations {
+    async fn drop_letter(&self, id: &str) -> Result<(), Fault> {
+        let id = id.parse().map_err(|_| not_found())?;
+        if consume::drop_dead_letter(&self.pool, id).await? {
+            Ok(())
+        } else {
+            Err(not_found())
+        }
+    }
+
     fn shown(&self, letter: consume::DeadLetter) -> DeadLetter {
         DeadLetter {
             id: letter.id.to_string(),

@@ -20,9 +20,6 @@ use crate::{
 /// Longest pause before a message goes again that only waits for a part that is away.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Longest that the bus may take to say that it is there.
-const BUS_PATIENCE: Duration = Duration::from_secs(1);
-
 /// How a transaction of the relay works. It sits while the bus is at work; each publication has its own limit of time. And an
 /// outbox is empty nearly always, which the planner's statistics say: it would read all of a long one for each batch, where
 /// the indexes lead to the heads of the lines.
@@ -42,7 +39,6 @@ pub struct Relay {
     settings: RelaySettings,
     depth: Gauge<u64>,
     age: Gauge<f64>,
-    up: Gauge<u64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -81,10 +77,6 @@ impl Relay {
             age: meter
                 .f64_gauge("outbox_oldest_age_seconds")
                 .with_description("Age of the oldest message that waits")
-                .build(),
-            up: meter
-                .u64_gauge("bus_up")
-                .with_description("Whether messages can be published now")
                 .build(),
         }
     }
@@ -234,11 +226,6 @@ impl Relay {
             self.depth.record(depth.unsigned_abs(), &labels);
             self.age.record(age.unwrap_or_default(), &labels);
         }
-        let up = tokio::time::timeout(BUS_PATIENCE, self.bus.healthy()).await;
-        self.up.record(
-            u64::from(up.unwrap_or(false)),
-            &[KeyValue::new("service", self.service)],
-        );
     }
 }
 

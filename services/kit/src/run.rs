@@ -173,6 +173,9 @@ impl Suite {
             self.workers
                 .push(tasks::spawn(service, task, pool, self.stop.clone()));
         }
+        let services = self.started.iter().map(|service| service.name).collect();
+        let watch = self.bus.clone().watch(services, self.stop.clone());
+        self.workers.push(tokio::spawn(watch));
         for relay in self.relays.drain(..) {
             let stop = self.stop.clone();
             self.workers

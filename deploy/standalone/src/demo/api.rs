@@ -1,15 +1,21 @@
 //! A client of the HTTP API as somebody outside would write one.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use qihang_kit::ids::Ids;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// Longest that a call may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Longest that a patient client waits for a busy server, in all and at once.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The API, as nobody or as somebody.
 #[derive(Clone, Debug)]
@@ -18,6 +24,7 @@ pub struct Api {
     base: String,
     token: Option<String>,
     ids: Ids,
+    patient: bool,
 }
 
 /// An answer of any kind.
@@ -84,7 +91,17 @@ impl Api {
             base: base.trim_end_matches('/').to_owned(),
             token: None,
             ids: Ids::random(),
+            patient: false,
         })
+    }
+
+    /// The same API, asked again after as long as a busy server wants (`Retry-After`), as a client should.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self {
+            patient: true,
+            ..self
+        }
     }
 
     /// The same API as the owner of the tokens in a reply.
@@ -131,26 +148,33 @@ impl Api {
         path: &str,
         body: Option<(&str, Vec<u8>)>,
     ) -> anyhow::Result<Answer> {
+        let request = self.request(&method, path, body);
+        let begun = Instant::now();
+        loop {
+            let again = request.try_clone().context("a body that cannot be sent twice")?;
+            let response = again.send().await.with_context(|| format!("{method} {path}"))?;
+            match pause(&response) {
+                Some(pause) if self.patient && begun.elapsed() + pause < PATIENCE => {
+                    tokio::time::sleep(pause).await;
+                }
+                _ => return answer(response).await,
+            }
+        }
+    }
+
+    /// A request; one of its own keeps its key when it is sent again.
+    fn request(&self, method: &Method, path: &str, body: Option<(&str, Vec<u8>)>) -> RequestBuilder {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if method == Method::POST || method == Method::PATCH {
+        if [Method::POST, Method::PATCH].contains(method) {
             request = request.header("idempotency-key", self.ids.new_id().to_string());
         }
         if let Some((content_type, bytes)) = body {
             request = request.header("content-type", content_type).body(bytes);
         }
-        let response = request.send().await.with_context(|| format!("{method} {path}"))?;
-        let header = response.headers().get("content-type");
-        Ok(Answer {
-            status: response.status(),
-            content_type: header
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-                .to_owned(),
-            body: response.bytes().await?.to_vec(),
-        })
+        request
     }
 
     /// Calls and wants success.
@@ -257,6 +281,31 @@ pub fn text<'a>(document: &'a Value, pointer: &str) -> &'a str {
         .unwrap_or_default()
 }
 
+/// How long a server that is busy wants to be left alone.
+fn pause(response: &Response) -> Option<Duration> {
+    let busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status());
+    let seconds = response
+        .headers()
+        .get("retry-after")?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
+    busy.then(|| Duration::from_secs(seconds))
+}
+
+async fn answer(response: Response) -> anyhow::Result<Answer> {
+    let header = response.headers().get("content-type");
+    Ok(Answer {
+        status: response.status(),
+        content_type: header
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned(),
+        body: response.bytes().await?.to_vec(),
+    })
+}
+
 fn success(method: &Method, path: &str, answer: Answer) -> Result<Answer, Problem> {
     if answer.status.is_success() {
         return Ok(answer);
@@ -291,7 +340,59 @@ pub fn work(challenge: &str, difficulty: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
     use super::*;
+
+    /// Answers each connection with the next of these, and says which keys came.
+    async fn server(answers: &'static [&'static str]) -> (String, tokio::task::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let served = tokio::spawn(async move {
+            let mut keys = Vec::new();
+            for answer in answers {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut asked = vec![0; 4096];
+                let length = connection.read(&mut asked).await.unwrap();
+                let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
+                let key = asked.lines().find(|line| line.starts_with("idempotency-key"));
+                keys.push(key.unwrap_or_default().to_owned());
+                let answer =
+                    format!("HTTP/1.1 {answer}\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}");
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+            keys
+        });
+        (base, served)
+    }
+
+    const BUSY: &str = "503 Service Unavailable\r\nretry-after: 0";
+
+    #[tokio::test]
+    async fn a_patient_client_asks_a_busy_server_again_under_the_same_key() {
+        let (base, served) = server(&[BUSY, "429 Too Many Requests\r\nretry-after: 0", "200 OK"]).await;
+        let api = Api::new(&base).unwrap().patient();
+        api.post("/v1/thing", json!({})).await.unwrap();
+        let keys = served.await.unwrap();
+        assert!(
+            keys[0].len() > 36 && keys.iter().all(|key| *key == keys[0]),
+            "{keys:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn others_are_told_and_so_is_who_would_wait_too_long() {
+        for (patient, answer) in [(false, BUSY), (true, "429 Too Many Requests\r\nretry-after: 900")] {
+            let (base, _served) = server(vec![answer].leak()).await;
+            let api = Api::new(&base).unwrap();
+            let api = if patient { api.patient() } else { api };
+            let error = api.get("/v1/thing").await.unwrap_err();
+            assert!([429, 503].contains(&error.downcast_ref::<Problem>().unwrap().status));
+        }
+    }
 
     #[test]
     fn work_begins_with_the_zero_bits_wanted() {

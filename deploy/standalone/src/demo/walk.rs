@@ -92,7 +92,7 @@ struct Walk<'a, R> {
 pub async fn walk(base: &str, plan: &Plan, report: impl FnMut(Step)) -> anyhow::Result<Outcome> {
     let mut walk = Walk {
         plan,
-        nobody: Api::new(base)?,
+        nobody: Api::new(base)?.patient(),
         report,
         begun: Instant::now(),
     };

@@ -105,6 +105,14 @@ pub struct Cancel {
     pub until: OffsetDateTime,
 }
 
+impl Cancel {
+    /// Since when; a wish lapses after a fixed time.
+    #[must_use]
+    pub fn since(self) -> OffsetDateTime {
+        self.until - CANCEL_TIME
+    }
+}
+
 /// What the rules know of an agreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
@@ -156,6 +164,8 @@ pub struct Signing {
 pub enum Command {
     /// Replace a draft's terms.
     Update,
+    /// The employer discards a draft.
+    Discard,
     /// Send a draft.
     Send {
         /// End of the offer.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, Principal},
-    db, etag, idempotency,
+    db, etag,
+    idempotency::Call,
 };
 use qihang_proto::contracts::v1::*;
 use time::OffsetDateTime;
@@ -99,23 +100,20 @@ async fn create(
 ) -> Result<ClauseTemplate, Error> {
     let employer = employer(principal)?;
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         "CreateClauseTemplate",
         principal.account_id,
         &request.request_id,
         request,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<ClauseTemplate>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    let now = db::now(&mut transaction).await?;
-    let template = template(app.ctx.ids.new_id(), &request.title, &request.text, now)?;
-    clauses::insert(&mut transaction, employer, &template).await?;
-    let answer = view(template);
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            let now = db::now(conn).await?;
+            let template = template(app.ctx.ids.new_id(), &request.title, &request.text, now)?;
+            clauses::insert(conn, employer, &template).await?;
+            Ok(view(template))
+        })
+        .await?;
     transaction.commit().await?;
     Ok(answer)
 }

@@ -1,10 +1,15 @@
 //! `EditionService`: which edition of the form counts for which graduation years.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use futures::{Stream, stream};
-use qihang_kit::{auth, auth::Principal, db, idempotency};
-use qihang_proto::{common::v1::HttpBody, contracts::v1::*, documents::v1::RenderFormat};
+use qihang_kit::{
+    auth,
+    auth::Principal,
+    db,
+    download::{Pieces, pieces},
+    idempotency::Call,
+};
+use qihang_proto::{contracts::v1::*, documents::v1::RenderFormat};
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
@@ -21,7 +26,7 @@ pub(crate) struct Editions(pub(crate) Arc<App>);
 
 #[async_trait]
 impl edition_service_server::EditionService for Editions {
-    type PreviewEditionStream = Pin<Box<dyn Stream<Item = Result<HttpBody, Status>> + Send>>;
+    type PreviewEditionStream = Pieces;
 
     async fn list_editions(
         &self,
@@ -55,8 +60,7 @@ impl edition_service_server::EditionService for Editions {
         &self,
         request: Request<PreviewEditionRequest>,
     ) -> Result<Response<Self::PreviewEditionStream>, Status> {
-        let piece = sample(&self.0, &request.get_ref().template).await?;
-        Ok(Response::new(Box::pin(stream::iter([Ok(piece)]))))
+        Ok(Response::new(sample(&self.0, &request.get_ref().template).await?))
     }
 }
 
@@ -66,48 +70,40 @@ async fn publish(
     principal: &Principal,
 ) -> Result<PublishedEdition, Error> {
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         "PublishEdition",
         principal.account_id,
         &request.request_id,
         request,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<PublishedEdition>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    editions::lock(&mut transaction).await?;
-    let cohort = i32::try_from(request.cohort).unwrap_or(i32::MAX);
-    let before = editions::in_force(&mut transaction, cohort).await?;
-    let edition = edition::publish(&request.template, before.as_deref())?;
-    let published = Published {
-        id: app.ctx.ids.new_id(),
-        template: edition.template.to_owned(),
-        cohort,
-        actor_name: principal.name.clone(),
-        create_time: db::now(&mut transaction).await?,
-    };
-    editions::insert(&mut transaction, &published, principal.account_id).await?;
-    let answer = view(published);
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            editions::lock(conn).await?;
+            let cohort = i32::try_from(request.cohort).unwrap_or(i32::MAX);
+            let before = editions::in_force(conn, cohort).await?;
+            let edition = edition::publish(&request.template, before.as_deref()).map_err(Error::from)?;
+            let published = Published {
+                id: app.ctx.ids.new_id(),
+                template: edition.template.to_owned(),
+                cohort,
+                actor_name: principal.name.clone(),
+                create_time: db::now(conn).await?,
+            };
+            editions::insert(conn, &published, principal.account_id).await?;
+            Ok(view(published))
+        })
+        .await?;
     transaction.commit().await?;
     Ok(answer)
 }
 
 /// An edition with blanks for its data.
-async fn sample(app: &App, template: &str) -> Result<HttpBody, Error> {
+async fn sample(app: &App, template: &str) -> Result<Pieces, Error> {
     let edition = edition::named(template).ok_or(Error::Edition(EditionFault::NotFound))?;
     let blank = prost_types::Struct::default();
     let pages = peers::render(&app.ctx, edition.template, blank, RenderFormat::Pdf, "样张").await?;
     let pdf = pages.into_iter().next().ok_or(Error::PeerAway("documents"))?;
-    Ok(HttpBody {
-        content_type: "application/pdf".to_owned(),
-        file_name: format!("{}.pdf", edition.title),
-        total_bytes: u64::try_from(pdf.len()).unwrap_or_default(),
-        data: pdf.into(),
-    })
+    Ok(pieces("application/pdf", &format!("{}.pdf", edition.title), pdf))
 }
 
 fn view(published: Published) -> PublishedEdition {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{auth, etag, idempotency, page};
+use qihang_kit::{auth, etag, idempotency::Call, page};
 use qihang_proto::contracts::v1::{
     GetGuideDraftRequest, GetGuideRequest, GetMyGuideRequest, Guide, GuideSection, GuideStep, GuideVersion,
-    ListGuideVersionsRequest, ListGuideVersionsResponse, ListGuidesRequest, ListGuidesResponse, MyGuide,
-    PublishGuideRequest, UpdateGuideRequest, guide_service_server, guide_step::Progress,
+    ListGuideDraftsRequest, ListGuideDraftsResponse, ListGuideVersionsRequest, ListGuideVersionsResponse,
+    ListGuidesRequest, ListGuidesResponse, MyGuide, PublishGuideRequest, UpdateGuideRequest,
+    guide_service_server, guide_step::Progress,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -34,12 +35,16 @@ impl Guides {
     async fn list(&self) -> Result<ListGuidesResponse, Error> {
         let mut conn = self.0.ctx.pool.acquire().await?;
         let pages = guides::published(&mut conn).await?;
-        let head = |page| Guide {
-            sections: Vec::new(),
-            ..public(page)
-        };
         Ok(ListGuidesResponse {
-            guides: pages.into_iter().map(head).collect(),
+            guides: pages.into_iter().map(|page| head(public(page))).collect(),
+        })
+    }
+
+    async fn drafts(&self) -> Result<ListGuideDraftsResponse, Error> {
+        let mut conn = self.0.ctx.pool.acquire().await?;
+        let pages = guides::latest(&mut conn).await?;
+        Ok(ListGuideDraftsResponse {
+            guides: pages.into_iter().map(|page| head(view(page))).collect(),
         })
     }
 
@@ -59,49 +64,41 @@ impl Guides {
         let (asked, principal) = (request.get_ref(), auth::principal(request)?);
         let (title, sections) = text(asked)?;
         let mut transaction = self.0.ctx.pool.begin().await?;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "UpdateGuide",
-            principal.account_id,
-            &asked.request_id,
-            asked,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<Guide>()? {
-            Ok(ticket) => ticket,
-            Err(answer) => return Ok(answer),
-        };
-        let number = if let Some(numbers) = guides::lock(&mut transaction, &asked.slug).await? {
-            etag::check(&asked.etag, numbers.version)?;
-            let latest = numbers.latest + 1;
-            guides::save(&mut transaction, &asked.slug, &Numbers { latest, ..numbers }).await?;
-            latest
-        } else {
-            // A tag is of a page that was seen, and there is none.
-            etag::check(&asked.etag, 0)?;
-            guides::make(&mut transaction, &asked.slug, None).await?;
-            1
-        };
-        let caller = auth::caller(request);
-        let address = caller
-            .address
-            .map(|address| address.to_string())
-            .unwrap_or_default();
-        let draft = Draft {
-            slug: &asked.slug,
-            number,
-            title: &title,
-            position: i32::try_from(asked.position).unwrap_or(i32::MAX),
-            sections: &sections,
-            actor_id: Some(principal.account_id),
-            actor_name: &principal.name,
-            address: &address,
-            client: caller.client.as_str(),
-        };
-        guides::write(&mut transaction, &draft).await?;
-        let page = guides::get_latest(&mut transaction, &asked.slug).await?;
-        let answer = page.map(view).ok_or(Error::Guide(GuideFault::NotFound))?;
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new("UpdateGuide", principal.account_id, &asked.request_id, asked);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let number = if let Some(numbers) = guides::lock(conn, &asked.slug).await? {
+                    etag::check(&asked.etag, numbers.version)?;
+                    let latest = numbers.latest + 1;
+                    guides::save(conn, &asked.slug, &Numbers { latest, ..numbers }).await?;
+                    latest
+                } else {
+                    // A tag is of a page that was seen, and there is none.
+                    etag::check(&asked.etag, 0)?;
+                    guides::make(conn, &asked.slug, None).await?;
+                    1
+                };
+                let caller = auth::caller(request);
+                let address = caller
+                    .address
+                    .map(|address| address.to_string())
+                    .unwrap_or_default();
+                let draft = Draft {
+                    slug: &asked.slug,
+                    number,
+                    title: &title,
+                    position: i32::try_from(asked.position).unwrap_or(i32::MAX),
+                    sections: &sections,
+                    actor_id: Some(principal.account_id),
+                    actor_name: &principal.name,
+                    address: &address,
+                    client: caller.client.as_str(),
+                };
+                guides::write(conn, &draft).await?;
+                let page = guides::get_latest(conn, &asked.slug).await?;
+                Ok(page.map(view).ok_or(Error::Guide(GuideFault::NotFound))?)
+            })
+            .await?;
         transaction.commit().await?;
         Ok(answer)
     }
@@ -109,32 +106,24 @@ impl Guides {
     async fn publish(&self, request: &Request<PublishGuideRequest>) -> Result<Guide, Error> {
         let (asked, principal) = (request.get_ref(), auth::principal(request)?);
         let mut transaction = self.0.ctx.pool.begin().await?;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "PublishGuide",
-            principal.account_id,
-            &asked.request_id,
-            asked,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<Guide>()? {
-            Ok(ticket) => ticket,
-            Err(answer) => return Ok(answer),
-        };
-        let numbers = guides::lock(&mut transaction, &asked.slug).await?;
-        let numbers = numbers.ok_or(Error::Guide(GuideFault::NotFound))?;
-        etag::check(&asked.etag, numbers.version)?;
-        let latest = numbers.latest;
-        if numbers.published == Some(latest) {
-            return Err(Error::Guide(GuideFault::Published));
-        }
-        let published = Some(latest);
-        guides::save(&mut transaction, &asked.slug, &Numbers { published, ..numbers }).await?;
-        let publisher = (principal.account_id, principal.name.as_str());
-        guides::note_published(&mut transaction, (&asked.slug, latest), Some(publisher)).await?;
-        let page = guides::get_latest(&mut transaction, &asked.slug).await?;
-        let answer = page.map(view).ok_or(Error::Guide(GuideFault::NotFound))?;
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new("PublishGuide", principal.account_id, &asked.request_id, asked);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let numbers = guides::lock(conn, &asked.slug).await?;
+                let numbers = numbers.ok_or(Error::Guide(GuideFault::NotFound))?;
+                etag::check(&asked.etag, numbers.version)?;
+                let latest = numbers.latest;
+                if numbers.published == Some(latest) {
+                    return Err(Error::Guide(GuideFault::Published).into());
+                }
+                let published = Some(latest);
+                guides::save(conn, &asked.slug, &Numbers { published, ..numbers }).await?;
+                let publisher = (principal.account_id, principal.name.as_str());
+                guides::note_published(conn, (&asked.slug, latest), Some(publisher)).await?;
+                let page = guides::get_latest(conn, &asked.slug).await?;
+                Ok(page.map(view).ok_or(Error::Guide(GuideFault::NotFound))?)
+            })
+            .await?;
         transaction.commit().await?;
         Ok(answer)
     }
@@ -253,6 +242,14 @@ fn view(page: Page) -> Guide {
     }
 }
 
+/// A page as lists have it.
+fn head(page: Guide) -> Guide {
+    Guide {
+        sections: Vec::new(),
+        ..page
+    }
+}
+
 /// A page as everybody sees it.
 fn public(page: Page) -> Guide {
     Guide {
@@ -272,6 +269,13 @@ impl guide_service_server::GuideService for Guides {
 
     async fn get_guide(&self, request: Request<GetGuideRequest>) -> Result<Response<Guide>, Status> {
         Ok(Response::new(self.get(&request.get_ref().slug).await?))
+    }
+
+    async fn list_guide_drafts(
+        &self,
+        _: Request<ListGuideDraftsRequest>,
+    ) -> Result<Response<ListGuideDraftsResponse>, Status> {
+        Ok(Response::new(self.drafts().await?))
     }
 
     async fn get_guide_draft(

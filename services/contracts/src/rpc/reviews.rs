@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, Caller, Principal, Role},
-    codes, idempotency, page,
+    codes,
+    idempotency::Call,
+    page,
     status::Fault,
 };
 use qihang_proto::contracts::v1::*;
@@ -182,37 +184,31 @@ async fn batch(
     caller: &Caller,
 ) -> Result<BatchApproveAgreementsResponse, Error> {
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         "BatchApproveAgreements",
         principal.account_id,
         &request.request_id,
         request,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<BatchApproveAgreementsResponse>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    let by = By {
-        principal: Some(principal),
-        caller,
-    };
-    // Locked in one order, so that two batches with the same agreements wait instead of blocking each other for ever.
-    let mut items: Vec<(usize, &ReviewItem)> = request.items.iter().enumerate().collect();
-    items.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
-    let mut results = Vec::with_capacity(items.len());
-    for (place, item) in items {
-        results.push((
-            place,
-            result(item, approve_one(app, &mut transaction, item, &by).await)?,
-        ));
-    }
-    results.sort_by_key(|(place, _)| *place);
-    let answer = BatchApproveAgreementsResponse {
-        results: results.into_iter().map(|(_, result)| result).collect(),
-    };
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            let by = By {
+                principal: Some(principal),
+                caller,
+            };
+            // Locked in one order, so that two batches with the same agreements wait instead of blocking each other for ever.
+            let mut items: Vec<(usize, &ReviewItem)> = request.items.iter().enumerate().collect();
+            items.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+            let mut results = Vec::with_capacity(items.len());
+            for (place, item) in items {
+                results.push((place, result(item, approve_one(app, conn, item, &by).await)?));
+            }
+            results.sort_by_key(|(place, _)| *place);
+            Ok(BatchApproveAgreementsResponse {
+                results: results.into_iter().map(|(_, result)| result).collect(),
+            })
+        })
+        .await?;
     transaction.commit().await?;
     app.ctx.outbox.wake();
     Ok(answer)

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod command;
+mod discard;
 mod look;
 mod offer;
 mod paper;
@@ -9,7 +10,8 @@ mod student;
 
 use std::sync::Arc;
 
-use qihang_proto::{common::v1::HttpBody, contracts::v1::*};
+use qihang_kit::{auth, download::Pieces};
+use qihang_proto::contracts::v1::*;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{App, domain::agreement::Command};
@@ -23,7 +25,6 @@ pub(crate) use self::{
 pub(crate) struct Signing(pub(crate) Arc<App>);
 
 type Answer<T> = Result<Response<T>, Status>;
-type Pieces = futures::stream::BoxStream<'static, Result<HttpBody, Status>>;
 
 #[async_trait]
 impl signing_service_server::SigningService for Signing {
@@ -37,6 +38,10 @@ impl signing_service_server::SigningService for Signing {
 
     async fn update_offer(&self, request: Request<UpdateOfferRequest>) -> Answer<Agreement> {
         offer::update(&self.0, &request).await
+    }
+
+    async fn discard_offer(&self, request: Request<DiscardOfferRequest>) -> Answer<()> {
+        Ok(Response::new(discard::discard(&self.0, &request).await?))
     }
 
     async fn send_offer(&self, request: Request<SendOfferRequest>) -> Answer<Agreement> {
@@ -72,6 +77,16 @@ impl signing_service_server::SigningService for Signing {
         request: Request<ListAgreementsRequest>,
     ) -> Answer<ListAgreementsResponse> {
         look::list(&self.0, &request).await
+    }
+
+    async fn list_student_agreements(
+        &self,
+        request: Request<ListStudentAgreementsRequest>,
+    ) -> Answer<ListAgreementsResponse> {
+        let principal = auth::principal(&request)?;
+        Ok(Response::new(
+            look::list_of_student(&self.0, request.get_ref(), principal).await?,
+        ))
     }
 
     async fn get_agreement(&self, request: Request<GetAgreementRequest>) -> Answer<Agreement> {

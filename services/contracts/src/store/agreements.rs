@@ -2,7 +2,7 @@
 
 use qihang_kit::db;
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -196,40 +196,33 @@ pub(crate) async fn insert(conn: &mut PgConnection, record: &Record) -> Result<(
     Ok(())
 }
 
-/// The employer and the school of a student's agreement, without the rest of it.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn parties(
-    pool: &PgPool,
-    id: Uuid,
-    student_id: Uuid,
-) -> Result<Option<(Uuid, String)>, sqlx::Error> {
-    let row = sqlx::query!(
-        "SELECT employer_id, school_code FROM contracts.agreements WHERE id = $1 AND student_id = $2",
-        id,
-        student_id,
-    )
-    .fetch_optional(pool)
-    .await?;
-    Ok(row.map(|row| (row.employer_id, row.school_code)))
+/// Selects whole rows of `contracts.agreements AS a`, of which the text says the rest: a checked query wants its text as literals.
+macro_rules! select {
+    ($rest:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            $crate::store::agreements::Row,
+            r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.class_name, a.cohort, a.levels,
+                      a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
+                      a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
+                      a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
+                      a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.template, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
+                      a.create_time, a.update_time,
+                      (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
+                      (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
+               FROM contracts.agreements AS a
+               JOIN contracts.revisions AS r ON r.agreement_id = a.id AND r.number = a.revision
+               "# + $rest,
+            $($argument),+
+        )
+    };
 }
+
+pub(super) use select;
 
 /// Loads an agreement that the scope may see.
 pub(crate) async fn find(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Result<Option<Record>, Error> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.class_name, a.cohort, a.levels,
-                  a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
-                  a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
-                  a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
-                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.template, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
-                  a.create_time, a.update_time,
-                  (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
-                  (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
-           FROM contracts.agreements AS a
-           JOIN contracts.revisions AS r ON r.agreement_id = a.id AND r.number = a.revision
-           WHERE a.id = $1
+    let row = select!(
+        r#"WHERE a.id = $1
              AND ($2::uuid IS NULL OR (a.student_id = $2 AND a.state <> 'DRAFT'))
              AND ($3::uuid IS NULL OR a.employer_id = $3)
              AND ($4::text IS NULL OR (a.school_code = $4 AND a.serial IS NOT NULL))
@@ -245,6 +238,19 @@ pub(crate) async fn find(conn: &mut PgConnection, id: Uuid, scope: &Scope) -> Re
     .fetch_optional(conn)
     .await?;
     row.map(Record::try_from).transpose()
+}
+
+/// Deletes a draft, which nobody has signed, with its terms and steps.
+pub(crate) async fn delete_draft(conn: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+    let deleted = sqlx::query!(
+        "WITH terms AS (DELETE FROM contracts.revisions WHERE agreement_id = $1),
+              steps AS (DELETE FROM contracts.history WHERE agreement_id = $1)
+         DELETE FROM contracts.agreements WHERE id = $1 AND state = 'DRAFT'",
+        id
+    )
+    .execute(conn)
+    .await?;
+    Ok(db::one(&deleted)?)
 }
 
 /// Loads an agreement and keeps it for the transaction: other commands on it wait.

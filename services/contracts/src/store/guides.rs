@@ -41,6 +41,20 @@ pub(crate) async fn published(conn: &mut PgConnection) -> Result<Vec<Page>, Erro
     .await?)
 }
 
+/// Lists the newest versions in their order.
+pub(crate) async fn latest(conn: &mut PgConnection) -> Result<Vec<Page>, Error> {
+    Ok(sqlx::query_as!(
+        Page,
+        r#"SELECT v.slug, v.number, v.title, v.position, v.sections AS "sections: Json<Vec<Section>>", v.create_time,
+                  g.published, g.version
+           FROM contracts.guides AS g
+           JOIN contracts.guide_versions AS v ON v.slug = g.slug AND v.number = g.latest
+           ORDER BY v.position, v.slug"#
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Gets the published version of a page.
 pub(crate) async fn get_published(conn: &mut PgConnection, slug: &str) -> Result<Option<Page>, Error> {
     Ok(sqlx::query_as!(

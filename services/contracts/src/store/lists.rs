@@ -4,38 +4,53 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::agreements::{Record, Row};
+use super::agreements::{Record, select};
 use crate::{error::Error, scope::Scope};
 
 /// A page of a party's agreements, newest first.
 pub(crate) async fn of_party(
     conn: &mut PgConnection,
     scope: &Scope,
-    state: Option<&str>,
+    states: &[String],
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Record>, Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.class_name, a.cohort, a.levels,
-                  a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
-                  a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
-                  a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
-                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.template, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
-                  a.create_time, a.update_time,
-                  (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
-                  (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
-           FROM contracts.agreements AS a
-           JOIN contracts.revisions AS r ON r.agreement_id = a.id AND r.number = a.revision
-           WHERE ($1::uuid IS NULL OR (a.student_id = $1 AND a.state <> 'DRAFT'))
+    let rows = select!(
+        r#"WHERE ($1::uuid IS NULL OR (a.student_id = $1 AND a.state <> 'DRAFT'))
              AND ($2::uuid IS NULL OR a.employer_id = $2)
              AND ($1::uuid IS NOT NULL OR $2::uuid IS NOT NULL)
-             AND ($3::text IS NULL OR a.state = $3)
+             AND (cardinality($3::text[]) = 0 OR a.state = ANY ($3))
              AND ($4::uuid IS NULL OR a.id < $4)
            ORDER BY a.id DESC LIMIT $5"#,
         scope.student_id,
         scope.employer_id,
-        state,
+        states,
+        after,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Record::try_from).collect()
+}
+
+/// A page of a student's agreements that were signed, as far as the scope of their school's staff goes, newest first.
+pub(crate) async fn of_student(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    student_id: Uuid,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Record>, Error> {
+    let rows = select!(
+        r#"WHERE a.student_id = $1 AND a.school_code = $2 AND a.serial IS NOT NULL
+             AND ($3::text IS NULL OR a.department = $3)
+             AND (cardinality($4::text[]) = 0 OR a.class_name = ANY ($4))
+             AND ($5::uuid IS NULL OR a.id < $5)
+           ORDER BY a.id DESC LIMIT $6"#,
+        student_id,
+        scope.school_code.as_deref(),
+        scope.department.as_deref(),
+        &scope.classes,
         after,
         limit,
     )
@@ -53,19 +68,8 @@ pub(crate) async fn to_review(
     after: Option<(OffsetDateTime, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Record>, Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT a.id, a.version, a.state, a.student_id, a.employer_id, a.school_code, a.department, a.class_name, a.cohort, a.levels,
-                  a.revision, a.last_revision, a.signed_revision, a.opened_revision, a.expire_time, a.amend_deadline,
-                  a.department_passed, a.claim_account, a.claim_until, a.cancel_by, a.cancel_until, a.cancel_reason,
-                  a.student_sealed, a.employer, a.school, a.archive, a.household, a.serial, a.verify_code, a.file_id,
-                  a.document_sha256, a.reason, a.reason_code, a.reason_fields, a.template, a.supersedes_id, a.uncounted, a.effective_time, a.waiting_since,
-                  a.create_time, a.update_time,
-                  (r.terms ->> 'accepts_archive')::boolean AS "accepts_archive!",
-                  (r.terms ->> 'accepts_household')::boolean AS "accepts_household!"
-           FROM contracts.agreements AS a
-           JOIN contracts.revisions AS r ON r.agreement_id = a.id AND r.number = a.revision
-           WHERE a.state = 'PENDING_REVIEW' AND a.school_code = $1
+    let rows = select!(
+        r#"WHERE a.state = 'PENDING_REVIEW' AND a.school_code = $1
              AND ($2::text IS NULL OR a.department = $2)
              AND (a.levels = 2 AND NOT a.department_passed) = $3
              AND ($4::text IS NULL OR a.department = $4)

@@ -146,7 +146,11 @@ async fn both_cancel_before_the_decision_and_the_slot_is_free() {
         .unwrap()
         .into_inner();
     assert_eq!(asked.state(), AgreementState::PendingReview);
-    assert_eq!(asked.cancel_request.as_ref().unwrap().requester, "STUDENT");
+    let cancel = asked.cancel_request.as_ref().unwrap();
+    assert_eq!(cancel.requester, "STUDENT");
+    let (since, until) = (cancel.create_time.unwrap(), cancel.expire_time.unwrap());
+    assert_eq!(until.seconds - since.seconds, 72 * 3600);
+    assert_eq!(Some(since), asked.update_time, "since it was asked");
     assert_eq!(may(&asked, "agreeCancel"), Err("NOT_YOUR_TURN".to_owned()));
     let status = as_student.request_cancel(because(&asked)).await.unwrap_err();
     assert_eq!(reason(&status), "CANCEL_OPEN");

@@ -117,6 +117,16 @@ async fn the_province_drafts_and_publishes_and_nobody_sees_a_draft() {
     let drafted = GetGuideDraftRequest { slug: slug.clone() };
     let drafted = province.get_guide_draft(drafted).await.unwrap().into_inner();
     assert_eq!(drafted.title, "改名");
+    let all = province
+        .list_guide_drafts(ListGuideDraftsRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    let listed = all.guides.iter().find(|guide| guide.slug == slug).unwrap();
+    assert_eq!(
+        (listed.number, listed.published, listed.title.as_str()),
+        (2, false, "改名")
+    );
     let stale = province.publish_guide(publish(&draft.etag)).await.unwrap_err();
     assert_eq!(reason(&stale), "VERSION_CONFLICT");
     let told = versions(&suite, &slug).await;

@@ -16,5 +16,6 @@ mod queue;
 mod racing;
 mod refusals;
 mod reviews;
+mod seen;
 mod suite;
 mod windows;

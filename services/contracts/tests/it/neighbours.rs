@@ -19,11 +19,11 @@ use qihang_proto::{
         file_service_server::FileService, render_service_server::RenderService,
     },
     identity::v1::{
-        BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
-        BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryEmployer, DirectorySchool,
-        DirectoryStudent, FindStudentRequest, GetJwksRequest, GetJwksResponse, ListCodeChangesRequest,
-        ListCodeChangesResponse, ListStaffAccountsRequest, ListStaffAccountsResponse,
-        directory_service_server::DirectoryService,
+        BatchFindStudentsRequest, BatchFindStudentsResponse, BatchGetEmployersRequest,
+        BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse, BatchGetStudentsRequest,
+        BatchGetStudentsResponse, DirectoryEmployer, DirectorySchool, DirectoryStudent, FindStudentRequest,
+        GetJwksRequest, GetJwksResponse, ListCodeChangesRequest, ListCodeChangesResponse,
+        ListStaffAccountsRequest, ListStaffAccountsResponse, directory_service_server::DirectoryService,
     },
 };
 use sha2::{Digest as _, Sha256};
@@ -68,6 +68,16 @@ impl Identity {
     /// Goes away or comes back.
     pub(crate) fn away(&self, away: bool) {
         self.0.away.store(away, Ordering::SeqCst);
+    }
+
+    fn find(&self, asked: &FindStudentRequest) -> Option<DirectoryStudent> {
+        let known = self.0.students.lock().unwrap();
+        let found = known.values().find(|student| {
+            student.school_code == asked.school_code
+                && student.student_number == asked.student_number
+                && student.name == asked.name
+        });
+        found.cloned()
     }
 
     fn here(&self) -> Result<(), Status> {
@@ -124,8 +134,21 @@ impl DirectoryService for Identity {
     ) -> Result<Response<BatchGetStudentsResponse>, Status> {
         self.here()?;
         let known = self.0.students.lock().unwrap();
-        let ids = &request.get_ref().ids;
-        let students = ids.iter().filter_map(|id| known.get(id).cloned()).collect();
+        let states = self.0.employers.lock().unwrap();
+        let frozen: Vec<String> = states
+            .iter()
+            .filter(|(_, state)| *state == "FROZEN")
+            .map(|(id, _)| id.clone())
+            .collect();
+        let student = |id| {
+            let student: DirectoryStudent = known.get(id).cloned()?;
+            let kept = student.school_code == SCHOOL;
+            Some(DirectoryStudent {
+                frozen_employer_ids: if kept { frozen.clone() } else { Vec::new() },
+                ..student
+            })
+        };
+        let students = request.get_ref().ids.iter().filter_map(student).collect();
         Ok(Response::new(BatchGetStudentsResponse { students }))
     }
 
@@ -134,17 +157,19 @@ impl DirectoryService for Identity {
         request: Request<FindStudentRequest>,
     ) -> Result<Response<DirectoryStudent>, Status> {
         self.here()?;
-        let asked = request.get_ref();
-        let known = self.0.students.lock().unwrap();
-        let found = known.values().find(|student| {
-            student.school_code == asked.school_code
-                && student.student_number == asked.student_number
-                && student.name == asked.name
-        });
-        found
-            .cloned()
+        self.find(request.get_ref())
             .map(Response::new)
             .ok_or_else(|| Fault::not_found("STUDENT_NOT_FOUND", "没有这名学生").into())
+    }
+
+    async fn batch_find_students(
+        &self,
+        request: Request<BatchFindStudentsRequest>,
+    ) -> Result<Response<BatchFindStudentsResponse>, Status> {
+        self.here()?;
+        let asked = &request.get_ref().students;
+        let students = asked.iter().filter_map(|one| self.find(one)).collect();
+        Ok(Response::new(BatchFindStudentsResponse { students }))
     }
 
     async fn batch_get_employers(

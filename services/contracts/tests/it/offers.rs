@@ -484,6 +484,16 @@ async fn lists_show_each_party_its_own_page_by_page() {
         .unwrap()
         .into_inner();
     assert_eq!(mine.agreements.len(), 3);
+    let mut of = async |states: &[AgreementState]| {
+        let request = ListAgreementsRequest {
+            states: states.iter().map(|state| i32::from(*state)).collect(),
+            ..ListAgreementsRequest::default()
+        };
+        let page = client.list_sent_offers(request).await.unwrap().into_inner();
+        page.agreements.len()
+    };
+    assert_eq!(of(&[AgreementState::Declined, AgreementState::Draft]).await, 3);
+    assert_eq!(of(&[AgreementState::Declined]).await, 0);
     let mut stranger = suite.signing(&testing::employer(suite.service.ctx.ids.new_id()));
     let none = stranger.list_sent_offers(drafts).await.unwrap().into_inner();
     assert!(none.agreements.is_empty());

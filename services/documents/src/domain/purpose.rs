@@ -71,6 +71,15 @@ impl Purpose {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
     }
 
+    /// True for what a reviewer looks at.
+    #[must_use]
+    pub fn is_reviewed(self) -> bool {
+        matches!(
+            self,
+            Self::EmployerLicence | Self::EmployerAuthorisation | Self::ContactIdentity | Self::Evidence
+        )
+    }
+
     /// Most bytes of an upload.
     #[must_use]
     pub fn max_bytes(self) -> u64 {

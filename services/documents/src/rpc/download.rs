@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use futures::{StreamExt as _, stream::BoxStream};
+use futures::StreamExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use qihang_kit::{db, status::Fault};
+use qihang_kit::{db, download::Pieces, status::Fault};
 use qihang_proto::common::v1::HttpBody;
 use tonic::{
-    Response, Status,
+    Response,
     metadata::{MetadataMap, MetadataValue},
 };
 use uuid::Uuid;
@@ -21,9 +21,6 @@ use crate::{
     },
     store::{self, downloads::Download},
 };
-
-/// The pieces of a download.
-pub(super) type Pieces = BoxStream<'static, Result<HttpBody, Status>>;
 
 /// Unreserved characters of RFC 5987.
 const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC
@@ -40,6 +37,16 @@ pub(super) struct Reader {
     pub(super) name: String,
     pub(super) address: Option<String>,
 }
+
+/// What a paper that a reviewer looks at may be shown by: a frame of this site. No `sandbox`, which would keep the browser's
+/// viewer out; active content is refused when a file is taken in.
+const IN_FRAME: [(&str, &str); 2] = [
+    ("x-http-header-x-frame-options", "SAMEORIGIN"),
+    (
+        "x-http-header-content-security-policy",
+        "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'",
+    ),
+];
 
 /// Answers the bytes of `file` that the request's metadata ask for.
 pub(super) async fn download(
@@ -66,6 +73,11 @@ pub(super) async fn download(
         "x-http-header-content-disposition",
         &disposition(file, content),
     );
+    if file.purpose.is_reviewed() && content.media_type == Kind::Pdf.media_type() {
+        for (name, value) in IN_FRAME {
+            set(headers, name, value);
+        }
+    }
     if let Some(part) = part {
         let last = part.end.saturating_sub(1);
         set(headers, "x-http-status", "206");

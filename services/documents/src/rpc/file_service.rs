@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
-use qihang_kit::{auth, auth::Principal, db, idempotency};
+use qihang_kit::{auth, auth::Principal, db, download::Pieces, idempotency::Call};
 use qihang_proto::documents::v1::{
     ClaimFilesRequest, ClaimFilesResponse, CreateUploadRequest, DownloadRequest, File as WireFile,
     GetFileRequest, PutContentRequest, ReadFileRequest, ReleaseFilesRequest, ReleaseFilesResponse,
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     convert,
-    download::{self, Pieces, Reader},
+    download::{self, Reader},
 };
 use crate::{
     App, Error,
@@ -55,33 +55,25 @@ impl FileRpc {
         }
         let account = principal.account_id;
         let mut transaction = self.app.ctx.pool.begin().await?;
-        let claim = idempotency::claim(
-            &mut transaction,
-            CREATE_UPLOAD,
-            account,
-            &request.request_id,
-            &request,
-        )
-        .await?;
-        let ticket = match claim.fresh_or()? {
-            Ok(ticket) => ticket,
-            Err(answer) => return Ok(answer),
-        };
-        if store::files::count_unclaimed(&mut transaction, account).await? >= MAX_UNCLAIMED {
-            return Err(Error::TooManyUploads);
-        }
-        let file = File {
-            id: FileId(self.app.ctx.ids.new_id()),
-            purpose,
-            state: State::Pending,
-            name: name::clean(&request.file_name),
-            uploader: Some(account),
-            create_time: db::now(&mut transaction).await?,
-            version: 1,
-        };
-        store::files::insert(&mut transaction, &file).await?;
-        let answer = convert::file(&file);
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new(CREATE_UPLOAD, account, &request.request_id, &request);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                if store::files::count_unclaimed(conn, account).await? >= MAX_UNCLAIMED {
+                    return Err(Error::TooManyUploads.into());
+                }
+                let file = File {
+                    id: FileId(self.app.ctx.ids.new_id()),
+                    purpose,
+                    state: State::Pending,
+                    name: name::clean(&request.file_name),
+                    uploader: Some(account),
+                    create_time: db::now(conn).await?,
+                    version: 1,
+                };
+                store::files::insert(conn, &file).await?;
+                Ok(convert::file(&file))
+            })
+            .await?;
         transaction.commit().await?;
         Ok(answer)
     }

@@ -28,6 +28,9 @@ async fn a_download_gives_the_bytes_and_says_what_they_are() {
         "inline; filename*=UTF-8''%E8%AF%81%E6%98%8E.pdf"
     );
     assert_eq!(got.header("x-http-status"), "");
+    assert_eq!(got.header("x-http-header-x-frame-options"), "SAMEORIGIN");
+    let policy = got.header("x-http-header-content-security-policy");
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'self'"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,6 +46,11 @@ async fn tables_are_saved_and_not_shown() {
             .starts_with("attachment;")
     );
     assert_eq!(got.first.content_type, "text/csv");
+    assert_eq!(
+        got.header("x-http-header-x-frame-options"),
+        "",
+        "nobody frames it"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

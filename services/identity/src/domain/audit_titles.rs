@@ -41,6 +41,7 @@ const TITLES: &[(&str, &str)] = &[
     ("member.remove", "移除成员"),
     ("member.reset", "重置成员账号"),
     ("member.update", "更改成员角色"),
+    ("operations.drop", "放弃消息"),
     ("operations.replay", "重新投递消息"),
     ("password.change", "修改密码"),
     ("password.issue_reset", "发放重置码"),

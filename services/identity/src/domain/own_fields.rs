@@ -161,11 +161,11 @@ impl OwnFields {
         empty.map(|(field, _)| field.name).collect()
     }
 
-    /// Names of the fields that differ from another set.
-    pub(crate) fn differing(&self, other: &Self) -> Vec<&'static str> {
-        let pairs = FIELDS.iter().zip(self.values().into_iter().zip(other.values()));
+    /// Names of the fields that differ from the roster's; what the roster leaves out is no difference.
+    pub(crate) fn differing(&self, roster: &Self) -> Vec<&'static str> {
+        let pairs = FIELDS.iter().zip(self.values().into_iter().zip(roster.values()));
         pairs
-            .filter(|(_, (one, two))| one != two)
+            .filter(|(_, (own, roster))| !roster.is_empty() && own != roster)
             .map(|(field, _)| field.name)
             .collect()
     }
@@ -313,6 +313,12 @@ mod tests {
         let next = full().with(changes).unwrap();
         assert_eq!(next.qq, "20002");
         assert_eq!(next.differing(&full()), ["qq"]);
+        let silent = OwnFields {
+            qq: String::new(),
+            family_contact: String::new(),
+            ..full()
+        };
+        assert!(next.differing(&silent).is_empty(), "what the roster leaves out");
     }
 
     #[test]

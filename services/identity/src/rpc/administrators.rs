@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, Caller, Principal},
-    db, etag, idempotency, page,
+    db, etag,
+    idempotency::Call,
+    page,
     status::Fault,
 };
 use qihang_proto::identity::v1::{
@@ -65,47 +67,34 @@ impl AdministratorService {
         let kind = view::kind(request.kind()).ok_or(Error::Inconsistent("kind of a proposal"))?;
         let mut transaction = app.ctx.pool.begin().await?;
         let (maker, request_id) = (principal.account_id, &request.request_id);
-        let claim = idempotency::claim(
-            &mut transaction,
-            "ProposeAdministrator",
-            maker,
-            request_id,
-            request,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<AdministratorProposal>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let manager = agreed(staff_flow::managing(&mut transaction, principal).await?);
-        let (account_id, login, name) = about(&mut transaction, kind, request, manager).await?;
-        let now = db::now(&mut transaction).await?;
-        let new = NewProposal {
-            id: app.ctx.ids.new_id(),
-            kind,
-            account_id,
-            login: &login,
-            name: &name,
-            reason: request.reason.trim(),
-            proposer: maker,
-            now,
-            expire_time: now + administrator::LIFE,
-        };
-        if !store::insert(&mut transaction, &new).await? {
-            return Err(open_already().into());
-        }
-        let by = By { manager, caller };
-        self.note(
-            &mut transaction,
-            by,
-            "administrator.propose",
-            (account_id, new.reason),
-        )
-        .await?;
-        let row = load(&mut transaction, new.id).await?;
-        let me = store::administrator(&mut transaction, maker).await?;
-        let answer = view::proposal(&row, me, now)?;
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new("ProposeAdministrator", maker, request_id, request);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let manager = agreed(staff_flow::managing(conn, principal).await?);
+                let (account_id, login, name) = about(conn, kind, request, manager).await?;
+                let now = db::now(conn).await?;
+                let new = NewProposal {
+                    id: app.ctx.ids.new_id(),
+                    kind,
+                    account_id,
+                    login: &login,
+                    name: &name,
+                    reason: request.reason.trim(),
+                    proposer: maker,
+                    now,
+                    expire_time: now + administrator::LIFE,
+                };
+                if !store::insert(conn, &new).await? {
+                    return Err(open_already());
+                }
+                let by = By { manager, caller };
+                self.note(conn, by, "administrator.propose", (account_id, new.reason))
+                    .await?;
+                let row = load(conn, new.id).await?;
+                let me = store::administrator(conn, maker).await?;
+                Ok(view::proposal(&row, me, now)?)
+            })
+            .await?;
         transaction.commit().await?;
         Ok(answer)
     }
@@ -141,9 +130,9 @@ impl AdministratorService {
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
         let (method, maker) = ("ConfirmAdministratorProposal", principal.account_id);
-        let claim = idempotency::claim(&mut transaction, method, maker, &request.request_id, request).await?;
+        let call = Call::new(method, maker, &request.request_id, request);
         let manager = agreed(staff_flow::managing(&mut transaction, principal).await?);
-        let (proposal_id, first) = match claim.fresh_or::<Kept>()? {
+        let (proposal_id, first) = match call.claim(&mut transaction).await?.fresh_or::<Kept>()? {
             Err(kept) => (id(&kept.proposal_id)?, false),
             Ok(ticket) => {
                 let verdict = Verdict {
@@ -197,18 +186,17 @@ impl AdministratorService {
             _ => "DeclineAdministratorProposal",
         };
         let maker = principal.account_id;
-        let claim = idempotency::claim(&mut transaction, method, maker, request_id, request).await?;
-        let ticket = match claim.fresh_or::<AdministratorProposal>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let manager = staff_flow::managing(&mut transaction, principal).await?;
-        let by = By { manager, caller };
-        let row = self.decide(&mut transaction, by, &verdict).await?;
-        let now = db::now(&mut transaction).await?;
-        let me = store::administrator(&mut transaction, maker).await?;
-        let answer = view::proposal(&row, me, now)?;
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new(method, maker, request_id, request);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let manager = staff_flow::managing(conn, principal).await?;
+                let by = By { manager, caller };
+                let row = self.decide(conn, by, &verdict).await?;
+                let now = db::now(conn).await?;
+                let me = store::administrator(conn, maker).await?;
+                Ok(view::proposal(&row, me, now)?)
+            })
+            .await?;
         transaction.commit().await?;
         Ok(answer)
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{Principal, Role},
-    db, etag, idempotency, page,
+    db, etag,
+    idempotency::Call,
+    page,
     status::Fault,
 };
 use qihang_proto::identity::v1::{
@@ -51,27 +53,25 @@ impl CalendarService {
         };
         let mut transaction = self.0.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim =
-            idempotency::claim(&mut transaction, "SetWindow", caller, &asked.request_id, asked).await?;
-        let ticket = match claim.fresh_or::<Calendar>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let row = store::lock(&mut transaction, place).await?;
-        etag::check(&asked.etag, row.version)?;
-        within_the_province(&mut transaction, place, days).await?;
-        store::save(&mut transaction, place, row.version, days).await?;
-        let now = db::now(&mut transaction).await?;
-        let change = Change::new(place, row.version + 1, days, (&person.author, now));
-        store::note(&mut transaction, self.0.ctx.ids.new_id(), &change).await?;
-        let event = Event {
-            school_code: person.principal.school_code.clone(),
-            ..Event::of("calendar.set_window", caller)
-        };
-        let seen = qihang_kit::auth::caller(request);
-        audit::write(&mut transaction, self.0.ctx.ids.new_id(), &event, &seen).await?;
-        let answer = whole(&mut transaction, asked.cohort, place.school_code).await?;
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new("SetWindow", caller, &asked.request_id, asked);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let row = store::lock(conn, place).await?;
+                etag::check(&asked.etag, row.version)?;
+                within_the_province(conn, place, days).await?;
+                store::save(conn, place, row.version, days).await?;
+                let now = db::now(conn).await?;
+                let change = Change::new(place, row.version + 1, days, (&person.author, now));
+                store::note(conn, self.0.ctx.ids.new_id(), &change).await?;
+                let event = Event {
+                    school_code: person.principal.school_code.clone(),
+                    ..Event::of("calendar.set_window", caller)
+                };
+                let seen = qihang_kit::auth::caller(request);
+                audit::write(conn, self.0.ctx.ids.new_id(), &event, &seen).await?;
+                Ok(whole(conn, asked.cohort, place.school_code).await?)
+            })
+            .await?;
         transaction.commit().await?;
         Ok(answer)
     }

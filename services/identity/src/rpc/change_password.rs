@@ -2,7 +2,8 @@
 
 use qihang_kit::{
     auth::{Caller, Principal},
-    db, idempotency,
+    db,
+    idempotency::Call,
 };
 use qihang_proto::identity::v1::{ChangePasswordRequest, ChangePasswordResponse};
 use sqlx::PgConnection;
@@ -126,16 +127,12 @@ async fn save(
     let hash = app.passwords.hash(&request.new_password).await?;
     let account = principal.account_id;
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
-        "ChangePassword",
-        account,
-        &request.request_id,
-        &shown(request),
-    )
-    .await?;
+    let shown = shown(request);
+    let call = Call::new("ChangePassword", account, &request.request_id, &shown);
     // The old password still holds, so an answer that was kept belongs to another change.
-    let ticket = claim
+    let ticket = call
+        .claim(&mut transaction)
+        .await?
         .fresh_or::<ChangePasswordResponse>()?
         .map_err(|_| set_credentials::reused())?;
     let changed = accounts::change_password(&mut transaction, account, proved, &hash).await?;
@@ -170,15 +167,13 @@ async fn repeated(
 ) -> Result<ChangePasswordResponse, Error> {
     let account = principal.account_id;
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
-        "ChangePassword",
-        account,
-        &request.request_id,
-        &shown(request),
-    )
-    .await?;
-    if let Err(kept) = claim.fresh_or::<ChangePasswordResponse>()? {
+    let shown = shown(request);
+    let call = Call::new("ChangePassword", account, &request.request_id, &shown);
+    if let Err(kept) = call
+        .claim(&mut transaction)
+        .await?
+        .fresh_or::<ChangePasswordResponse>()?
+    {
         set_credentials::prove(app, &mut transaction, account, &request.new_password).await?;
         store::limits::clear_throttle(&mut transaction, &subjects.account).await?;
         transaction.commit().await?;

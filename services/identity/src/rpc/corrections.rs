@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{auth, codes, db, idempotency, page, status::Fault};
+use qihang_kit::{auth, codes, db, idempotency::Call, page, status::Fault};
 use qihang_proto::identity::v1::{
     ApproveCorrectionRequest, CorrectedField, Correction, GetCorrectionRequest, ListCorrectionsRequest,
     ListCorrectionsResponse, RejectCorrectionRequest, RequestCorrectionRequest, RevealCorrectionRequest,
@@ -42,32 +42,23 @@ impl CorrectionService {
         evidence::claim(app, person, ("identity.correction", "fields"), files).await?;
         let mut transaction = app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "RequestCorrection",
-            caller,
-            &request.request_id,
-            request,
-        )
-        .await?;
+        let call = Call::new("RequestCorrection", caller, &request.request_id, request);
         // The answer holds personal data, so not it but only the correction's id is kept.
-        let id = match claim.fresh_or::<String>()? {
-            Err(id) => person::id(&id, not_found)?,
-            Ok(ticket) => {
+        let id: String = call
+            .once(&mut transaction, async |conn| {
                 let student_id = person.student_id()?;
-                store::students::lock(&mut transaction, student_id).await?;
-                let subject = Subject::load(app, &mut transaction, person, student_id).await?;
+                store::students::lock(conn, student_id).await?;
+                let subject = Subject::load(app, conn, person, student_id).await?;
                 let content = Content {
                     changes: correction::request(&subject.base()?, asked)?,
                     reason: request.reason.trim().to_owned(),
                 };
-                let now = db::now(&mut transaction).await?;
-                let id =
-                    correction_flow::open(app, &mut transaction, (person, &subject), &content, now).await?;
-                ticket.save(&mut transaction, &id.to_string()).await?;
-                id
-            }
-        };
+                let now = db::now(conn).await?;
+                let id = correction_flow::open(app, conn, (person, &subject), &content, now).await?;
+                Ok(id.to_string())
+            })
+            .await?;
+        let id = person::id(&id, not_found)?;
         let after = correction_flow::load(app, &mut transaction, person, id).await?;
         transaction.commit().await?;
         app.ctx.outbox.wake();
@@ -86,13 +77,14 @@ impl CorrectionService {
         let id = person::id(id, not_found)?;
         let mut transaction = app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim = idempotency::claim(&mut transaction, method, caller, request_id, request).await?;
-        if let Ok(ticket) = claim.fresh_or::<()>()? {
-            let loaded = correction_flow::lock(app, &mut transaction, person, id).await?;
-            let now = db::now(&mut transaction).await?;
-            correction_flow::take(app, &mut transaction, (person, &loaded), (command, etag), now).await?;
-            ticket.save(&mut transaction, &()).await?;
-        }
+        let call = Call::new(method, caller, request_id, request);
+        call.once(&mut transaction, async |conn| {
+            let loaded = correction_flow::lock(app, conn, person, id).await?;
+            let now = db::now(conn).await?;
+            correction_flow::take(app, conn, (person, &loaded), (command, etag), now).await?;
+            Ok(())
+        })
+        .await?;
         let after = correction_flow::load(app, &mut transaction, person, id).await;
         transaction.commit().await?;
         app.ctx.outbox.wake();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use qihang_kit::{codes, status::Fault};
 use qihang_proto::identity::v1::{
-    BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
-    BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryEmployer, DirectorySchool, DirectoryStudent,
-    DirectoryWindow, FindStudentRequest, GetJwksRequest, GetJwksResponse, ListCodeChangesRequest,
-    ListCodeChangesResponse, ListStaffAccountsRequest, ListStaffAccountsResponse, directory_service_server,
+    BatchFindStudentsRequest, BatchFindStudentsResponse, BatchGetEmployersRequest, BatchGetEmployersResponse,
+    BatchGetSchoolsRequest, BatchGetSchoolsResponse, BatchGetStudentsRequest, BatchGetStudentsResponse,
+    DirectoryEmployer, DirectorySchool, DirectoryStudent, DirectoryWindow, FindStudentRequest,
+    GetJwksRequest, GetJwksResponse, ListCodeChangesRequest, ListCodeChangesResponse,
+    ListStaffAccountsRequest, ListStaffAccountsResponse, directory_service_server,
     list_code_changes_response,
 };
 use time::{Duration, OffsetDateTime};
@@ -20,7 +21,10 @@ use crate::{
     keys,
     rpc::{origin_flow, person::timestamp},
     sealing::{self, Kind},
-    store::{self, directory::DirectoryRow, employers::EmployerRow},
+    store::{
+        self,
+        directory::{DirectoryRow, EmployerRow},
+    },
 };
 
 /// The service.
@@ -38,6 +42,23 @@ impl DirectoryService {
         let mut conn = self.app.ctx.pool.acquire().await?;
         let rows = store::directory::students(&mut conn, ids).await?;
         rows.into_iter().map(|row| self.student(row)).collect()
+    }
+
+    async fn find(&self, named: &[FindStudentRequest]) -> Result<Vec<DirectoryStudent>, Fault> {
+        let named: Vec<(&str, &str, &str)> = named
+            .iter()
+            .map(|one| {
+                (
+                    one.school_code.as_str(),
+                    one.student_number.trim(),
+                    one.name.trim(),
+                )
+            })
+            .collect();
+        let mut conn = self.app.ctx.pool.acquire().await?;
+        let ids = store::directory::find_students(&mut conn, &named).await?;
+        drop(conn);
+        self.students(&ids).await
     }
 
     fn student(&self, row: DirectoryRow) -> Result<DirectoryStudent, Fault> {
@@ -78,6 +99,7 @@ impl DirectoryService {
             signing_window,
             origin_waiting_for: waiting_for.to_owned(),
             origin_since: since.map(timestamp),
+            frozen_employer_ids: row.frozen.iter().map(Uuid::to_string).collect(),
         })
     }
 }
@@ -130,7 +152,7 @@ fn employer(row: EmployerRow) -> DirectoryEmployer {
         contact_phone: row.contact_phone,
         contact_email: row.contact_email,
         state: row.state,
-        frozen_school_codes: Vec::new(),
+        frozen_school_codes: row.frozen,
     }
 }
 
@@ -148,25 +170,16 @@ impl directory_service_server::DirectoryService for DirectoryService {
         &self,
         request: Request<FindStudentRequest>,
     ) -> Result<Response<DirectoryStudent>, Status> {
-        let request = request.into_inner();
-        let mut conn = self.app.ctx.pool.acquire().await.map_err(Fault::database)?;
-        let (school, number, name) = (
-            &request.school_code,
-            request.student_number.trim(),
-            request.name.trim(),
-        );
-        let found = store::directory::find_student(&mut conn, school, number, name)
-            .await
-            .map_err(Fault::database)?;
-        drop(conn);
-        let id = found.ok_or_else(origin_flow::not_found)?;
-        let student = self
-            .students(&[id])
-            .await?
-            .into_iter()
-            .next()
-            .ok_or_else(origin_flow::not_found)?;
-        Ok(Response::new(student))
+        let mut found = self.find(&[request.into_inner()]).await?;
+        Ok(Response::new(found.pop().ok_or_else(origin_flow::not_found)?))
+    }
+
+    async fn batch_find_students(
+        &self,
+        request: Request<BatchFindStudentsRequest>,
+    ) -> Result<Response<BatchFindStudentsResponse>, Status> {
+        let students = self.find(&request.get_ref().students).await?;
+        Ok(Response::new(BatchFindStudentsResponse { students }))
     }
 
     async fn batch_get_employers(
@@ -175,21 +188,11 @@ impl directory_service_server::DirectoryService for DirectoryService {
     ) -> Result<Response<BatchGetEmployersResponse>, Status> {
         let mut conn = self.app.ctx.pool.acquire().await.map_err(Fault::database)?;
         let ids = ids(&request.into_inner().ids);
-        let rows = store::employers::get_many(&mut conn, &ids)
+        let rows = store::directory::employers(&mut conn, &ids)
             .await
             .map_err(Fault::database)?;
-        let frozen = store::employer_guards::frozen(&mut conn, &ids)
-            .await
-            .map_err(Fault::database)?;
-        let employers = rows.into_iter().map(|row| {
-            let mine = frozen.iter().filter(|(id, _)| *id == row.id);
-            DirectoryEmployer {
-                frozen_school_codes: mine.map(|(_, school)| school.clone()).collect(),
-                ..employer(row)
-            }
-        });
         Ok(Response::new(BatchGetEmployersResponse {
-            employers: employers.collect(),
+            employers: rows.into_iter().map(employer).collect(),
         }))
     }
 

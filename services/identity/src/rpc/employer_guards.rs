@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, Role},
-    db, idempotency, page,
+    db,
+    idempotency::Call,
+    page,
     status::Fault,
     validators,
 };
@@ -43,34 +45,25 @@ impl EmployerGuards {
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "FreezeEmployer",
-            caller,
-            &asked.request_id,
-            asked,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<EmployerFreeze>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let place = Place::of(&mut transaction, &person, &asked.id).await?;
-        let now = db::now(&mut transaction).await?;
-        let until = freeze::freeze(place.last(), now)?;
-        let by = By {
-            id: caller,
-            name: &person.principal.name,
-            reason,
-        };
-        let key = (app.ctx.ids.new_id(), place.employer, person.school_code()?);
-        if !guards::freeze(&mut transaction, key, until, by).await? {
-            return Err(Refusal::Frozen { until }.into());
-        }
-        self.note(&mut transaction, "employer.freeze", reason, request)
+        let call = Call::new("FreezeEmployer", caller, &asked.request_id, asked);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let place = Place::of(conn, &person, &asked.id).await?;
+                let now = db::now(conn).await?;
+                let until = freeze::freeze(place.last(), now).map_err(Error::from)?;
+                let by = By {
+                    id: caller,
+                    name: &person.principal.name,
+                    reason,
+                };
+                let key = (app.ctx.ids.new_id(), place.employer, person.school_code()?);
+                if !guards::freeze(conn, key, until, by).await? {
+                    return Err(Error::from(Refusal::Frozen { until }).into());
+                }
+                self.note(conn, "employer.freeze", reason, request).await?;
+                Ok(Place::of(conn, &person, &asked.id).await?.view(now)?)
+            })
             .await?;
-        let answer = Place::of(&mut transaction, &person, &asked.id).await?.view(now)?;
-        ticket.save(&mut transaction, &answer).await?;
         transaction.commit().await?;
         Ok(answer)
     }
@@ -80,29 +73,20 @@ impl EmployerGuards {
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "UnfreezeEmployer",
-            caller,
-            &asked.request_id,
-            asked,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<EmployerFreeze>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let place = Place::of(&mut transaction, &person, &asked.id).await?;
-        let now = db::now(&mut transaction).await?;
-        freeze::lift(place.last(), now)?;
-        let id = place.row.as_ref().map(|row| row.id).unwrap_or_default();
-        if !guards::lift(&mut transaction, id).await? {
-            return Err(Refusal::NotFrozen.into());
-        }
-        self.note(&mut transaction, "employer.unfreeze", "", request)
+        let call = Call::new("UnfreezeEmployer", caller, &asked.request_id, asked);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let place = Place::of(conn, &person, &asked.id).await?;
+                let now = db::now(conn).await?;
+                freeze::lift(place.last(), now).map_err(Error::from)?;
+                let id = place.row.as_ref().map(|row| row.id).unwrap_or_default();
+                if !guards::lift(conn, id).await? {
+                    return Err(Error::from(Refusal::NotFrozen).into());
+                }
+                self.note(conn, "employer.unfreeze", "", request).await?;
+                Ok(Place::of(conn, &person, &asked.id).await?.view(now)?)
+            })
             .await?;
-        let answer = Place::of(&mut transaction, &person, &asked.id).await?.view(now)?;
-        ticket.save(&mut transaction, &answer).await?;
         transaction.commit().await?;
         Ok(answer)
     }
@@ -136,33 +120,24 @@ impl EmployerGuards {
         let (reason, Self(app)) = (filled(&asked.reason)?, self);
         let mut transaction = app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "BlacklistEmployer",
-            caller,
-            &asked.request_id,
-            asked,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<BlacklistEntry>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let id = app.ctx.ids.new_id();
-        let by = By {
-            id: caller,
-            name: &person.principal.name,
-            reason,
-        };
-        let what = (asked.credit_code.as_str(), asked.name.trim());
-        if !guards::add(&mut transaction, id, what, by).await? {
-            let message = "该单位已在黑名单中，无需重复添加";
-            return Err(Fault::already_exists("BLACKLIST_TWICE", message).into());
-        }
-        self.note(&mut transaction, "blacklist.add", reason, request)
+        let call = Call::new("BlacklistEmployer", caller, &asked.request_id, asked);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let id = app.ctx.ids.new_id();
+                let by = By {
+                    id: caller,
+                    name: &person.principal.name,
+                    reason,
+                };
+                let what = (asked.credit_code.as_str(), asked.name.trim());
+                if !guards::add(conn, id, what, by).await? {
+                    let message = "该单位已在黑名单中，无需重复添加";
+                    return Err(Fault::already_exists("BLACKLIST_TWICE", message));
+                }
+                self.note(conn, "blacklist.add", reason, request).await?;
+                Ok(entry(conn, id).await?)
+            })
             .await?;
-        let answer = entry(&mut transaction, id).await?;
-        ticket.save(&mut transaction, &answer).await?;
         transaction.commit().await?;
         Ok(answer)
     }
@@ -172,26 +147,17 @@ impl EmployerGuards {
         let (reason, Self(app)) = (filled(&asked.reason)?, self);
         let mut transaction = app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "UnblacklistEmployer",
-            caller,
-            &asked.request_id,
-            asked,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<BlacklistEntry>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let id: Uuid = asked.id.parse().map_err(|_| not_listed())?;
-        if !guards::remove(&mut transaction, id, reason).await? {
-            return Err(not_listed().into());
-        }
-        self.note(&mut transaction, "blacklist.remove", reason, request)
+        let call = Call::new("UnblacklistEmployer", caller, &asked.request_id, asked);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let id: Uuid = asked.id.parse().map_err(|_| not_listed())?;
+                if !guards::remove(conn, id, reason).await? {
+                    return Err(not_listed());
+                }
+                self.note(conn, "blacklist.remove", reason, request).await?;
+                Ok(entry(conn, id).await?)
+            })
             .await?;
-        let answer = entry(&mut transaction, id).await?;
-        ticket.save(&mut transaction, &answer).await?;
         transaction.commit().await?;
         Ok(answer)
     }
@@ -298,7 +264,7 @@ fn listed(row: EntryRow) -> BlacklistEntry {
     }
 }
 
-fn filled(reason: &str) -> Result<&str, Fault> {
+pub(super) fn filled(reason: &str) -> Result<&str, Fault> {
     Some(reason.trim())
         .filter(|reason| !reason.is_empty())
         .ok_or_else(|| Fault::invalid("reason", "REASON_BLANK", "请填写原因"))

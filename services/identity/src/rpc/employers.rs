@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{auth::Role, codes, db, etag, idempotency, page, status::Fault};
+use qihang_kit::{auth::Role, codes, db, etag, idempotency::Call, page, status::Fault};
 use qihang_proto::{
     documents::v1::{ClaimFilesRequest, FilePurpose},
     identity::v1::{
@@ -54,24 +54,18 @@ impl EmployerService {
     ) -> Result<Employer, Fault> {
         let mut transaction = self.app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim = idempotency::claim(&mut transaction, method, caller, request_id, request).await?;
+        let call = Call::new(method, caller, request_id, request);
         let now = db::now(&mut transaction).await?;
-        if let Ok(ticket) = claim.fresh_or::<()>()? {
-            let row = store::employers::get(&mut transaction, id, false)
+        call.once(&mut transaction, async |conn| {
+            let row = store::employers::get(conn, id, false)
                 .await?
                 .ok_or_else(not_found)?;
             etag::check(etag, row.version)?;
             let decision = employer::decide(&record(&row)?, command(&row), actor(&person.principal), now)?;
-            save(
-                &self.app,
-                &mut transaction,
-                &row,
-                (&decision, &person.author),
-                now,
-            )
-            .await?;
-            ticket.save(&mut transaction, &()).await?;
-        }
+            save(&self.app, conn, &row, (&decision, &person.author), now).await?;
+            Ok(())
+        })
+        .await?;
         let row = store::employers::get(&mut transaction, id, false)
             .await?
             .ok_or_else(not_found)?;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, Caller},
-    db, etag, idempotency, page,
+    db, etag,
+    idempotency::Call,
+    page,
     status::Fault,
 };
 use qihang_proto::identity::v1::{
@@ -226,36 +228,29 @@ impl HelpService {
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
         // The answer may hold personal data, so of the first reply nothing is kept; the request is read again.
-        let claim = idempotency::claim(
-            &mut transaction,
+        let call = Call::new(
             command.event(),
             person.principal.account_id,
             &request.request_id,
             request,
-        )
+        );
+        call.once(&mut transaction, async |conn| {
+            let row = load(conn, person, &request.id).await?;
+            etag::check(&request.etag, row.version)?;
+            let from = State::parse(&row.state).ok_or(Error::Inconsistent("help_requests.state"))?;
+            let next = help::decide(from, command).map_err(Error::from)?;
+            let words = app
+                .sealer
+                .seal(request.answer.trim().as_bytes(), &tie("answer", row.id))
+                .map_err(Error::from)?;
+            let answered = (words.as_slice(), person.principal.name.as_str());
+            store::help::answer(conn, &row, next, answered).await?;
+            let row = load(conn, person, &request.id).await?;
+            note(app, conn, (command.event(), &row, Some(person)), caller).await?;
+            messages::help_changed(app, conn, &row, next).await
+        })
         .await?;
         let row = load(&mut transaction, person, &request.id).await?;
-        let Ok(ticket) = claim.fresh_or::<()>()? else {
-            return help_view::whole(app, &row);
-        };
-        etag::check(&request.etag, row.version)?;
-        let from = State::parse(&row.state).ok_or(Error::Inconsistent("help_requests.state"))?;
-        let next = help::decide(from, command)?;
-        let words = app
-            .sealer
-            .seal(request.answer.trim().as_bytes(), &tie("answer", row.id))?;
-        let answered = (words.as_slice(), person.principal.name.as_str());
-        store::help::answer(&mut transaction, &row, next, answered).await?;
-        let row = load(&mut transaction, person, &request.id).await?;
-        note(
-            app,
-            &mut transaction,
-            (command.event(), &row, Some(person)),
-            caller,
-        )
-        .await?;
-        messages::help_changed(app, &mut transaction, &row, next).await?;
-        ticket.save(&mut transaction, &()).await?;
         transaction.commit().await?;
         app.ctx.outbox.wake();
         help_view::whole(app, &row)

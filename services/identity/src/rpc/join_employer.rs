@@ -2,7 +2,8 @@
 
 use qihang_kit::{
     auth::{Caller, Role as Caste},
-    db, idempotency,
+    db,
+    idempotency::Call,
     status::Fault,
     validators,
 };
@@ -47,35 +48,32 @@ pub(crate) async fn join(
         password: String::new(),
         ..request.clone()
     };
-    let (method, nobody, request_id) = ("JoinEmployer", Uuid::nil(), &request.request_id);
-    let pool = &app.ctx.pool;
+    let call = Call::new("JoinEmployer", Uuid::nil(), &request.request_id, &shown);
     // A repeat has used its captcha up.
-    if let Some(first) = idempotency::first_answer(pool, method, nobody, request_id, &shown).await? {
+    if let Some(first) = call.first_answer(&app.ctx.pool).await? {
         return Ok(first);
     }
     captcha::verify(&app.ctx.cache, &request.captcha_id, &request.captcha_answer).await?;
     // Hashed once the cheap refusals are over, and while no connection waits for it.
     let password_hash = app.passwords.hash(&request.password).await?;
-    let mut transaction = pool.begin().await?;
-    let claim = idempotency::claim(&mut transaction, method, nobody, request_id, &shown).await?;
-    let ticket = match claim.fresh_or::<JoinEmployerResponse>()? {
-        Ok(ticket) => ticket,
-        Err(first) => return Ok(first),
-    };
-    let found = members::joinable(&mut transaction, code.as_str()).await?;
-    let (employer_id, employer_name) = found.ok_or_else(not_registered)?;
-    let account = NewAccount {
-        id: app.ctx.ids.new_id(),
-        role: Caste::Employer,
-        employer_id: Some(employer_id),
-        name: name.to_owned(),
-        mobile: mobile.to_owned(),
-        email: email.to_owned(),
-        password_hash,
-        ..NewAccount::default()
-    };
-    let answer = ask(app, &mut transaction, &account, (request, employer_name), caller).await?;
-    ticket.save(&mut transaction, &answer).await?;
+    let mut transaction = app.ctx.pool.begin().await?;
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            let found = members::joinable(conn, code.as_str()).await?;
+            let (employer_id, employer_name) = found.ok_or_else(not_registered)?;
+            let account = NewAccount {
+                id: app.ctx.ids.new_id(),
+                role: Caste::Employer,
+                employer_id: Some(employer_id),
+                name: name.to_owned(),
+                mobile: mobile.to_owned(),
+                email: email.to_owned(),
+                password_hash,
+                ..NewAccount::default()
+            };
+            Ok(ask(app, conn, &account, (request, employer_name), caller).await?)
+        })
+        .await?;
     transaction.commit().await?;
     Ok(answer)
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, Caller, Principal},
-    idempotency, page,
+    idempotency::Call,
+    page,
     status::Fault,
     validators,
 };
@@ -53,21 +54,20 @@ impl LockoutService {
         let account: Uuid = request.account_id.parse().map_err(|_| not_found())?;
         let mut transaction = self.0.ctx.pool.begin().await?;
         let (maker, request_id) = (principal.account_id, &request.request_id);
-        let claim = idempotency::claim(&mut transaction, "ClearLockout", maker, request_id, request).await?;
-        let ticket = match claim.fresh_or::<()>()? {
-            Ok(ticket) => ticket,
-            Err(()) => return Ok(()),
-        };
-        if !store::clear(&mut transaction, staff_flow::school(principal), account).await? {
-            return Err(not_found().into());
-        }
-        let event = Event {
-            actor_id: Some(maker),
-            reason: request.reason.trim().to_owned(),
-            ..Event::of("login.unlock", account)
-        };
-        audit::write(&mut transaction, self.0.ctx.ids.new_id(), &event, caller).await?;
-        ticket.save(&mut transaction, &()).await?;
+        let call = Call::new("ClearLockout", maker, request_id, request);
+        call.once(&mut transaction, async |conn| {
+            if !store::clear(conn, staff_flow::school(principal), account).await? {
+                return Err(not_found());
+            }
+            let event = Event {
+                actor_id: Some(maker),
+                reason: request.reason.trim().to_owned(),
+                ..Event::of("login.unlock", account)
+            };
+            audit::write(conn, self.0.ctx.ids.new_id(), &event, caller).await?;
+            Ok(())
+        })
+        .await?;
         Ok(transaction.commit().await?)
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, Caller, Principal, Role as Caste},
-    db, etag, idempotency, page,
+    db, etag,
+    idempotency::Call,
+    page,
     status::Fault,
     validators,
 };
@@ -130,17 +132,14 @@ impl MemberService {
         }
         let mut transaction = self.0.ctx.pool.begin().await?;
         let (maker, request_id) = (principal.account_id, &request.request_id);
-        let claim = idempotency::claim(&mut transaction, "InviteMember", maker, request_id, request).await?;
-        let id = match claim.fresh_or::<Kept>()? {
-            Err(kept) => uuid(&kept.account_id)?,
-            Ok(ticket) => {
-                let id = self.add(&mut transaction, principal, request, caller).await?;
-                let account_id = id.to_string();
-                ticket.save(&mut transaction, &Kept { account_id }).await?;
-                id
-            }
-        };
-        let row = load(&mut transaction, principal, id).await?;
+        let call = Call::new("InviteMember", maker, request_id, request);
+        let kept: Kept = call
+            .once(&mut transaction, async |conn| {
+                let account_id = self.add(conn, principal, request, caller).await?.to_string();
+                Ok(Kept { account_id })
+            })
+            .await?;
+        let row = load(&mut transaction, principal, uuid(&kept.account_id)?).await?;
         // A repeat after the member took the account over must not give its password away.
         let now = db::now(&mut transaction).await?;
         member::decide(
@@ -239,17 +238,19 @@ impl MemberService {
     ) -> Result<Answer, Error> {
         let mut transaction = self.0.ctx.pool.begin().await?;
         let (method, maker) = (order.command.name(), principal.account_id);
-        let claim = idempotency::claim(&mut transaction, method, maker, request_id, request).await?;
-        let ticket = match claim.fresh_or::<Answer>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let row = self
-            .carry_out(&mut transaction, principal, &order, caller)
+        let call = Call::new(method, maker, request_id, request);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let row = self.carry_out(conn, principal, &order, caller).await?;
+                let now = db::now(conn).await?;
+                Ok(member_view::member(
+                    &row,
+                    manager(principal),
+                    &self.0.sealer,
+                    now,
+                )?)
+            })
             .await?;
-        let now = db::now(&mut transaction).await?;
-        let answer = member_view::member(&row, manager(principal), &self.0.sealer, now)?;
-        ticket.save(&mut transaction, &answer).await?;
         transaction.commit().await?;
         Ok(answer)
     }
@@ -262,10 +263,9 @@ impl MemberService {
     ) -> Result<MemberInvitation, Error> {
         let mut transaction = self.0.ctx.pool.begin().await?;
         let (maker, request_id) = (principal.account_id, &request.request_id);
-        let claim =
-            idempotency::claim(&mut transaction, "ReissueInvitation", maker, request_id, request).await?;
+        let call = Call::new("ReissueInvitation", maker, request_id, request);
         // A repeat looks at the member as it is now and gives another token, as the first call did.
-        let (order_etag, ticket) = match claim.fresh_or::<Kept>()? {
+        let (order_etag, ticket) = match call.claim(&mut transaction).await?.fresh_or::<Kept>()? {
             Ok(ticket) => (request.etag.as_str(), Some(ticket)),
             Err(_) => ("", None),
         };

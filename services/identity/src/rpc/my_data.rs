@@ -2,16 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{Stream, stream};
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use qihang_kit::{
     auth::{self, Caller, Principal},
     client::ServiceChannel,
     clock, db,
+    download::{Pieces, pieces},
     status::Fault,
 };
 use qihang_proto::{
-    common::v1::HttpBody,
     documents::v1::{RenderFormat, RenderRequest, render_service_client::RenderServiceClient},
     identity::v1::{
         Erasure, ExportMyDataRequest, GetErasureRequest, ListMyDataRequest, ListMyDataResponse, MyDataKind,
@@ -43,15 +42,11 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest drawing taken from documents.
 const MAX_REPLY: usize = 16 * 1024 * 1024;
-/// Bytes of a piece of a download.
-const PIECE: usize = 64 * 1024;
 /// The template of the file for people.
 const TEMPLATE: &str = "my-data-2026";
 
 /// Shows the caller's own data.
 pub(crate) struct MyDataService(pub(crate) Arc<App>);
-
-type Pieces = std::pin::Pin<Box<dyn Stream<Item = Result<HttpBody, Status>> + Send>>;
 
 impl MyDataService {
     /// What every service holds, asked at the same time; all or nothing.
@@ -74,7 +69,7 @@ impl MyDataService {
         request: &ExportMyDataRequest,
         principal: &Principal,
         caller: &Caller,
-    ) -> Result<Vec<HttpBody>, Error> {
+    ) -> Result<Pieces, Error> {
         let Self(app) = self;
         let account = principal.account_id;
         let limit = Limit {
@@ -102,7 +97,7 @@ impl MyDataService {
                 (json(&sections, &now)?, "application/json", "我的数据.json")
             }
         };
-        Ok(pieces(&bytes, content_type, name))
+        Ok(pieces(content_type, name, bytes))
     }
 
     async fn pdf(&self, sections: &[Section], now: &str) -> Result<Vec<u8>, Error> {
@@ -171,20 +166,6 @@ fn incomplete(status: &Status) -> Fault {
         "DATA_INCOMPLETE",
         "部分服务暂时没有响应，为保证数据完整，请稍后再试",
     )
-}
-
-fn pieces(bytes: &[u8], content_type: &str, name: &str) -> Vec<HttpBody> {
-    let piece = |data: &[u8]| HttpBody {
-        data: data.to_vec().into(),
-        ..HttpBody::default()
-    };
-    let mut pieces: Vec<HttpBody> = bytes.chunks(PIECE).map(piece).collect();
-    if let Some(first) = pieces.first_mut() {
-        content_type.clone_into(&mut first.content_type);
-        name.clone_into(&mut first.file_name);
-        first.total_bytes = u64::try_from(bytes.len()).unwrap_or_default();
-    }
-    pieces
 }
 
 fn json(sections: &[Section], now: &str) -> Result<Vec<u8>, Fault> {
@@ -278,8 +259,9 @@ impl my_data_service_server::MyDataService for MyDataService {
         request: Request<ExportMyDataRequest>,
     ) -> Result<Response<Pieces>, Status> {
         let (principal, caller) = (auth::principal(&request)?, auth::caller(&request));
-        let pieces = self.export(request.get_ref(), principal, &caller).await?;
-        Ok(Response::new(Box::pin(stream::iter(pieces.into_iter().map(Ok)))))
+        Ok(Response::new(
+            self.export(request.get_ref(), principal, &caller).await?,
+        ))
     }
 
     async fn get_erasure(&self, request: Request<GetErasureRequest>) -> Result<Response<Erasure>, Status> {

@@ -2,22 +2,27 @@
 
 use std::{sync::Arc, time::Duration};
 
-use qihang_kit::{auth, client::ServiceChannel, status::Fault};
+use qihang_kit::{
+    auth::{self, Caller},
+    client::ServiceChannel,
+    status::Fault,
+};
 use qihang_proto::{
     identity::v1::{
-        GetOperationsRequest, ListDeadLettersRequest, ListDeadLettersResponse, Operations,
-        ReplayDeadLetterRequest, ReplayDeadLetterResponse, ServiceStatus, operations_service_server,
+        DropDeadLetterRequest, DropDeadLetterResponse, GetOperationsRequest, ListDeadLettersRequest,
+        ListDeadLettersResponse, Operations, ReplayDeadLetterRequest, ReplayDeadLetterResponse,
+        ServiceStatus, operations_service_server,
     },
     operations::v1::{
-        GetServiceBacklogRequest, ListServiceDeadLettersRequest, ReplayServiceDeadLetterRequest,
-        service_operations_service_client::ServiceOperationsServiceClient,
+        DropServiceDeadLetterRequest, GetServiceBacklogRequest, ListServiceDeadLettersRequest,
+        ReplayServiceDeadLetterRequest, service_operations_service_client::ServiceOperationsServiceClient,
     },
 };
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
     App,
-    error::Error,
+    rpc::employer_guards::filled,
     store::audit::{self, Event},
 };
 
@@ -45,6 +50,11 @@ impl OperationsService {
                 "没有这个服务，请从运行概览中选择",
             ))
         }
+    }
+
+    async fn note(&self, event: &Event, caller: &Caller) -> Result<(), Fault> {
+        let mut conn = self.0.ctx.pool.acquire().await?;
+        Ok(audit::write(&mut conn, self.0.ctx.ids.new_id(), event, caller).await?)
     }
 
     async fn status(&self, name: String) -> ServiceStatus {
@@ -96,12 +106,28 @@ impl operations_service_server::OperationsService for OperationsService {
             refused: replayed.is_err(),
             ..Event::of("operations.replay", account)
         };
-        let mut conn = self.0.ctx.pool.acquire().await.map_err(Fault::database)?;
-        audit::write(&mut conn, self.0.ctx.ids.new_id(), &event, &caller)
-            .await
-            .map_err(Error::from)?;
+        self.note(&event, &caller).await?;
         replayed.map_err(passed_on)?;
         Ok(Response::new(ReplayDeadLetterResponse {}))
+    }
+
+    async fn drop_dead_letter(
+        &self,
+        request: Request<DropDeadLetterRequest>,
+    ) -> Result<Response<DropDeadLetterResponse>, Status> {
+        let (account, caller) = (auth::principal(&request)?.account_id, auth::caller(&request));
+        let asked = request.get_ref();
+        let reason = filled(&asked.reason)?;
+        let wanted = DropServiceDeadLetterRequest { id: asked.id.clone() };
+        let dropped = self.named(&asked.service)?.drop_service_dead_letter(wanted).await;
+        let event = Event {
+            refused: dropped.is_err(),
+            reason: reason.to_owned(),
+            ..Event::of("operations.drop", account)
+        };
+        self.note(&event, &caller).await?;
+        dropped.map_err(passed_on)?;
+        Ok(Response::new(DropDeadLetterResponse {}))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{codes, db, idempotency, status::Fault};
+use qihang_kit::{codes, db, idempotency::Call, status::Fault};
 use qihang_proto::{
     documents::v1::{ClaimFilesRequest, File, file_service_client::FileServiceClient},
     identity::v1::{
@@ -47,22 +47,15 @@ impl OriginService {
         command: Command,
     ) -> Result<Student, Fault> {
         let mut transaction = self.app.ctx.pool.begin().await?;
-        let claim = idempotency::claim(
-            &mut transaction,
-            method,
-            person.principal.account_id,
-            request_id,
-            request,
-        )
-        .await?;
+        let call = Call::new(method, person.principal.account_id, request_id, request);
         let now = db::now(&mut transaction).await?;
         let scope = person.scope()?;
         // The answer holds personal data, so not it but only that there was one is kept.
-        if let Ok(ticket) = claim.fresh_or::<()>()? {
-            let loaded = origin_flow::load(&self.app, &mut transaction, &scope, id).await?;
+        call.once(&mut transaction, async |conn| {
+            let loaded = origin_flow::load(&self.app, conn, &scope, id).await?;
             origin_flow::take(
                 &self.app,
-                &mut transaction,
+                conn,
                 &loaded,
                 Wanted {
                     person,
@@ -72,8 +65,9 @@ impl OriginService {
                 },
             )
             .await?;
-            ticket.save(&mut transaction, &()).await?;
-        }
+            Ok(())
+        })
+        .await?;
         let after = origin_flow::load(&self.app, &mut transaction, &scope, id).await?;
         let view = after.view(person, now)?;
         transaction.commit().await?;

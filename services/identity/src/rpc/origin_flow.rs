@@ -103,6 +103,11 @@ impl Loaded {
         record(&self.row, &self.opened, self.content.issues.clone())
     }
 
+    /// Whether what is decided on differs from the roster.
+    fn differs(&self, decision: &Decision) -> bool {
+        !decision.own.differing(&self.opened.roster_own).is_empty()
+    }
+
     /// The record as the caller sees it, with what the caller may do.
     pub(crate) fn view(&self, person: &Person, now: OffsetDateTime) -> Result<Student, Fault> {
         let role = person.principal.role;
@@ -221,7 +226,7 @@ pub(crate) async fn take(
     if decision.event != "saveDraft" {
         note(conn, loaded, person, (&decision, &own_digest), now).await?;
         publish(app, conn, loaded, &decision).await?;
-        tell_reviewers(app, conn, loaded, (&decision, &own_digest), now).await?;
+        tell_reviewers(app, conn, loaded, &decision, now).await?;
     }
     Ok(decision.to)
 }
@@ -246,6 +251,7 @@ async fn save(
         decision,
         own_sealed: &sealing::seal(&app.sealer, Kind::Own, id, &decision.own)?,
         own_digest,
+        own_differs: loaded.differs(decision),
         content_sealed: &sealing::seal(&app.sealer, Kind::Submission, id, &content)?,
         now,
     };
@@ -285,7 +291,7 @@ async fn tell_reviewers(
     app: &Arc<App>,
     conn: &mut PgConnection,
     loaded: &Loaded,
-    (decision, own_digest): (&Decision, &[u8]),
+    decision: &Decision,
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
     let row = &loaded.row;
@@ -298,7 +304,7 @@ async fn tell_reviewers(
         waits_for: origin::waits_for(decision.to, loaded.around.levels),
         student: row,
         since: if sent { now } else { row.submit_time.unwrap_or(now) },
-        plain: decision.issues.is_empty() && own_digest == row.roster_own_digest,
+        plain: decision.issues.is_empty() && !loaded.differs(decision),
         barred: row.locked_changed_by.filter(|_| !sent),
     };
     messages::review_changed(app, conn, waiting).await

@@ -1,6 +1,6 @@
 //! What reviewers do with many records: the queue, batches, histories.
 
-use qihang_kit::{auth::Role, db, idempotency, page, status::Fault};
+use qihang_kit::{auth::Role, db, idempotency::Call, page, status::Fault};
 use qihang_proto::identity::v1::{
     BatchApproveOriginsRequest, BatchApproveOriginsResponse, ListOriginHistoryRequest,
     ListOriginHistoryResponse, ListOriginReviewsRequest, ListOriginReviewsResponse,
@@ -115,39 +115,31 @@ impl OriginService {
     ) -> Result<BatchApproveOriginsResponse, Fault> {
         let caller = person.principal.account_id;
         let mut transaction = self.app.ctx.pool.begin().await?;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "BatchApproveOrigins",
-            caller,
-            &request.request_id,
-            request,
-        )
-        .await?;
-        let ticket = match claim.fresh_or()? {
-            Ok(ticket) => ticket,
-            Err(answer) => return Ok(answer),
-        };
-        let now = db::now(&mut transaction).await?;
-        let mut results = Vec::with_capacity(request.items.len());
-        for item in &request.items {
-            let id = person::id(&item.student_id, not_found)?;
-            let mut savepoint = sqlx::Connection::begin(&mut *transaction).await?;
-            let outcome = self
-                .approve_one(&mut savepoint, person, (id, item.version), now)
-                .await;
-            match &outcome {
-                Ok(_) => savepoint.commit().await?,
-                Err(_) => savepoint.rollback().await?,
-            }
-            results.push(result(item.student_id.clone(), outcome));
-        }
-        let approved_count =
-            u32::try_from(results.iter().filter(|result| result.approved).count()).unwrap_or_default();
-        let answer = BatchApproveOriginsResponse {
-            results,
-            approved_count,
-        };
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new("BatchApproveOrigins", caller, &request.request_id, request);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let now = db::now(conn).await?;
+                let mut results = Vec::with_capacity(request.items.len());
+                for item in &request.items {
+                    let id = person::id(&item.student_id, not_found)?;
+                    let mut savepoint = sqlx::Connection::begin(&mut *conn).await?;
+                    let outcome = self
+                        .approve_one(&mut savepoint, person, (id, item.version), now)
+                        .await;
+                    match &outcome {
+                        Ok(_) => savepoint.commit().await?,
+                        Err(_) => savepoint.rollback().await?,
+                    }
+                    results.push(result(item.student_id.clone(), outcome));
+                }
+                let approved_count = u32::try_from(results.iter().filter(|result| result.approved).count())
+                    .unwrap_or_default();
+                Ok(BatchApproveOriginsResponse {
+                    results,
+                    approved_count,
+                })
+            })
+            .await?;
         transaction.commit().await?;
         self.app.ctx.outbox.wake();
         Ok(answer)
@@ -196,5 +188,5 @@ fn result(student_id: String, outcome: Result<State, Fault>) -> batch_approve_or
 }
 
 fn needs_a_look(loaded: &Loaded) -> bool {
-    loaded.row.origin_flagged || loaded.row.own_digest != loaded.row.roster_own_digest
+    loaded.row.origin_flagged || loaded.row.own_differs
 }

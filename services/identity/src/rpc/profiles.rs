@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, Caller, Principal, Role},
-    etag, idempotency,
+    etag,
+    idempotency::Call,
     status::Fault,
     validators,
 };
@@ -77,30 +78,24 @@ impl ProfileService {
     ) -> Result<Profile, Error> {
         let (app, id) = (&self.0, principal.account_id);
         let mut transaction = app.ctx.pool.begin().await?;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "UpdateProfile",
-            id,
-            &request.request_id,
-            request,
-        )
-        .await?;
+        let call = Call::new("UpdateProfile", id, &request.request_id, request);
         // The answer holds personal data, so not it but only that there was one is kept.
-        if let Ok(ticket) = claim.fresh_or::<()>()? {
-            let loaded = self.load(&mut transaction, id).await?;
+        call.once(&mut transaction, async |conn| {
+            let loaded = self.load(conn, id).await?;
             etag::check(&request.etag, loaded.account.version)?;
             let contacts = changed_contacts(&loaded.contacts, request, principal.role)?;
             let row = changed_row(loaded.row, request, principal.role)?;
             let key = (id, loaded.account.version);
             let pair = (contacts.mobile.as_str(), contacts.email.as_str());
-            if !profiles::save_contacts(&mut transaction, &app.sealer, key, pair).await? {
-                return Err(etag::conflict().into());
+            if !profiles::save_contacts(conn, &app.sealer, key, pair).await? {
+                return Err(etag::conflict());
             }
-            profiles::save(&mut transaction, id, &row).await?;
+            profiles::save(conn, id, &row).await?;
             let event = Event::of("profile.update", id);
-            audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
-            ticket.save(&mut transaction, &()).await?;
-        }
+            audit::write(conn, app.ctx.ids.new_id(), &event, caller).await?;
+            Ok(())
+        })
+        .await?;
         let shown = self.shown(&mut transaction, id).await?;
         transaction.commit().await?;
         Ok(shown)
@@ -164,33 +159,25 @@ impl ProfileService {
         let (app, student) = (&self.0, student(principal)?);
         let mut transaction = app.ctx.pool.begin().await?;
         let account = principal.account_id;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "UpdatePrivacy",
-            account,
-            &request.request_id,
-            request,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<Privacy>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let before = profiles::privacy(&mut transaction, student).await?;
-        let version = before.as_ref().map_or(0, |row| row.version);
-        etag::check(&request.etag, version)?;
-        let settings = profile_view::settings(before.as_ref())?.with(profile_view::changes(request));
-        if !profiles::save_privacy(&mut transaction, (student, version), settings).await? {
-            return Err(etag::conflict().into());
-        }
-        let event = Event {
-            student_id: Some(student),
-            ..Event::of("privacy.update", account)
-        };
-        audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
-        let after = profiles::privacy(&mut transaction, student).await?;
-        let answer = profile_view::privacy(after.as_ref())?;
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new("UpdatePrivacy", account, &request.request_id, request);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                let before = profiles::privacy(conn, student).await?;
+                let version = before.as_ref().map_or(0, |row| row.version);
+                etag::check(&request.etag, version)?;
+                let settings = profile_view::settings(before.as_ref())?.with(profile_view::changes(request));
+                if !profiles::save_privacy(conn, (student, version), settings).await? {
+                    return Err(etag::conflict());
+                }
+                let event = Event {
+                    student_id: Some(student),
+                    ..Event::of("privacy.update", account)
+                };
+                audit::write(conn, app.ctx.ids.new_id(), &event, caller).await?;
+                let after = profiles::privacy(conn, student).await?;
+                Ok(profile_view::privacy(after.as_ref())?)
+            })
+            .await?;
         transaction.commit().await?;
         Ok(answer)
     }

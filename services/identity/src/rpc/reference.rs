@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use qihang_kit::{codes, db, history, idempotency, page, status::Fault};
+use qihang_kit::{codes, db, history, idempotency::Call, page, status::Fault};
 use qihang_proto::identity::v1::{
     Dictionary, DictionaryChange, DictionaryPreview, GetDictionaryRequest, ListDictionariesRequest,
     ListDictionariesResponse, ListDictionaryChangesRequest, ListDictionaryChangesResponse,
@@ -79,34 +79,20 @@ impl ReferenceService {
         let caller = person.principal.account_id;
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "PublishDictionaryChange",
-            caller,
-            &asked.request_id,
-            asked,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<PublishedDictionaryChange>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        store::lock(&mut transaction).await?;
-        judged(&mut transaction, table, &wanted).await?;
-        let now = db::now(&mut transaction).await?;
-        store::insert(
-            &mut transaction,
-            app.ctx.ids.new_id(),
-            &wanted,
-            (&person.author, now),
-        )
-        .await?;
-        let event = Event::of("dictionary.publish", caller);
-        let seen = qihang_kit::auth::caller(request);
-        audit::write(&mut transaction, app.ctx.ids.new_id(), &event, &seen).await?;
-        let row = store::list(&mut transaction, table.name, None, 1).await?.pop();
-        let answer = published(row.ok_or(Error::Inconsistent("dictionary_changes"))?);
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new("PublishDictionaryChange", caller, &asked.request_id, asked);
+        let answer = call
+            .once(&mut transaction, async |conn| {
+                store::lock(conn).await?;
+                judged(conn, table, &wanted).await?;
+                let now = db::now(conn).await?;
+                store::insert(conn, app.ctx.ids.new_id(), &wanted, (&person.author, now)).await?;
+                let event = Event::of("dictionary.publish", caller);
+                let seen = qihang_kit::auth::caller(request);
+                audit::write(conn, app.ctx.ids.new_id(), &event, &seen).await?;
+                let row = store::list(conn, table.name, None, 1).await?.pop();
+                Ok(published(row.ok_or(Error::Inconsistent("dictionary_changes"))?))
+            })
+            .await?;
         transaction.commit().await?;
         dictionaries::refresh(app).await?;
         Ok(answer)

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{Caller, Role},
-    db, idempotency,
+    db,
+    idempotency::Call,
     status::Fault,
     validators,
 };
@@ -78,9 +79,8 @@ pub(crate) async fn register(
         password: String::new(),
         ..request.clone()
     };
-    let (method, nobody, request_id) = ("RegisterEmployer", Uuid::nil(), &request.request_id);
-    let pool = &app.ctx.pool;
-    let first: Option<Kept> = idempotency::first_answer(pool, method, nobody, request_id, &shown).await?;
+    let call = Call::new("RegisterEmployer", Uuid::nil(), &request.request_id, &shown);
+    let first: Option<Kept> = call.first_answer(&app.ctx.pool).await?;
     // A repeat has used its captcha up, and has its hash already.
     let hash = if first.is_none() {
         captcha::verify(&app.ctx.cache, &request.captcha_id, &request.captcha_answer).await?;
@@ -89,10 +89,9 @@ pub(crate) async fn register(
     } else {
         None
     };
-    let mut transaction = pool.begin().await?;
-    let claim = idempotency::claim(&mut transaction, method, nobody, request_id, &shown).await?;
+    let mut transaction = app.ctx.pool.begin().await?;
     let now = db::now(&mut transaction).await?;
-    let kept = match (claim.fresh_or::<Kept>()?, hash) {
+    let kept = match (call.claim(&mut transaction).await?.fresh_or::<Kept>()?, hash) {
         (Err(kept), _) => {
             let account_id = id(&kept.account_id)?;
             set_credentials::prove(app, &mut transaction, account_id, &request.password).await?;

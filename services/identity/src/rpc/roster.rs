@@ -1,11 +1,18 @@
 //! RosterService: imports and their reports, and the school's students.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::{Stream, stream};
-use qihang_kit::{auth::Role, db, idempotency, page, status::Fault};
+use futures::stream::BoxStream;
+use qihang_kit::{
+    auth::Role,
+    db,
+    download::{Pieces, pieces},
+    idempotency::Call,
+    page,
+    status::Fault,
+};
 use qihang_proto::{
-    common::v1::{HttpBody, Operation},
+    common::v1::Operation,
     documents::v1::{ClaimFilesRequest, FilePurpose},
     identity::v1::{
         DownloadImportErrorsRequest, GetImportRequest, GetOperationRequest, GetStudentRequest, ImportChange,
@@ -41,9 +48,6 @@ use crate::{
 /// Pause between two looks at an operation that is watched.
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
 
-/// Bytes of a piece of a download.
-const PIECE: usize = 64 * 1024;
-
 /// Rows of a download; no import keeps more.
 const MAX_DOWNLOAD: i64 = 10_000;
 
@@ -51,8 +55,6 @@ const MAX_DOWNLOAD: i64 = 10_000;
 pub(crate) struct RosterService {
     app: Arc<App>,
 }
-
-type Streamed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl RosterService {
     /// The service on its parts.
@@ -78,46 +80,33 @@ impl RosterService {
         let files = claim_files(&self.app, claim, "fileId").await?;
         let mut transaction = self.app.ctx.pool.begin().await?;
         let caller = person.principal.account_id;
-        let claim = idempotency::claim(
-            &mut transaction,
-            "ImportRoster",
-            caller,
-            &request.request_id,
-            request,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<Operation>()? {
-            Ok(ticket) => ticket,
-            Err(first) => {
-                let id = person::id(&first.id, import_not_found)?;
-                return Ok(operation(&self.load(person, id).await?));
-            }
-        };
-        schools::takes_in(&mut transaction, Some(school_code)).await?;
-        let id = self.app.ctx.ids.new_id();
-        let new = NewImport {
-            id,
-            school_code,
-            account_id: caller,
-            actor_name: &person.author.name,
-            address: &person.author.address,
-            client: &person.author.client,
-            file_id,
-            file_sha256: files.first().map_or("", |file| file.sha256.as_str()),
-            dry_run: request.dry_run,
-            cohort: i32::try_from(request.cohort).unwrap_or_default(),
-            now: db::now(&mut transaction).await?,
-        };
-        store::imports::insert(&mut transaction, &new)
-            .await
-            .map_err(running)?;
-        let row = store::imports::get(&mut transaction, school_code, id)
-            .await?
-            .ok_or_else(import_not_found)?;
-        let answer = operation(&row);
-        ticket.save(&mut transaction, &answer).await?;
+        let call = Call::new("ImportRoster", caller, &request.request_id, request);
+        let first: Operation = call
+            .once(&mut transaction, async |conn| {
+                schools::takes_in(conn, Some(school_code)).await?;
+                let id = self.app.ctx.ids.new_id();
+                let new = NewImport {
+                    id,
+                    school_code,
+                    account_id: caller,
+                    actor_name: &person.author.name,
+                    address: &person.author.address,
+                    client: &person.author.client,
+                    file_id,
+                    file_sha256: files.first().map_or("", |file| file.sha256.as_str()),
+                    dry_run: request.dry_run,
+                    cohort: i32::try_from(request.cohort).unwrap_or_default(),
+                    now: db::now(conn).await?,
+                };
+                store::imports::insert(conn, &new).await.map_err(running)?;
+                let row = store::imports::get(conn, school_code, id).await?;
+                Ok(operation(&row.ok_or_else(import_not_found)?))
+            })
+            .await?;
         transaction.commit().await?;
-        Ok(answer)
+        // A repeat sees how far the import is.
+        let id = person::id(&first.id, import_not_found)?;
+        Ok(operation(&self.load(person, id).await?))
     }
 
     async fn load(&self, person: &Person, id: Uuid) -> Result<ImportRow, Fault> {
@@ -172,11 +161,7 @@ impl RosterService {
         })
     }
 
-    async fn table(
-        &self,
-        person: &Person,
-        request: &DownloadImportErrorsRequest,
-    ) -> Result<Vec<HttpBody>, Fault> {
+    async fn table(&self, person: &Person, request: &DownloadImportErrorsRequest) -> Result<Pieces, Fault> {
         let id = person::id(&request.import_id, import_not_found)?;
         let school_code = person.school_code()?;
         self.load(person, id).await?;
@@ -199,18 +184,7 @@ impl RosterService {
                 "导入错误清单.xlsx",
             ),
         };
-        let total = u64::try_from(bytes.len()).unwrap_or_default();
-        let piece = |data: &[u8]| HttpBody {
-            data: data.to_vec().into(),
-            ..HttpBody::default()
-        };
-        let mut pieces: Vec<HttpBody> = bytes.chunks(PIECE).map(piece).collect();
-        if let Some(first) = pieces.first_mut() {
-            content_type.clone_into(&mut first.content_type);
-            name.clone_into(&mut first.file_name);
-            first.total_bytes = total;
-        }
-        Ok(pieces)
+        Ok(pieces(content_type, name, bytes))
     }
 }
 
@@ -230,8 +204,8 @@ fn running(error: sqlx::Error) -> Fault {
 
 #[tonic::async_trait]
 impl roster_service_server::RosterService for RosterService {
-    type WatchOperationStream = Streamed<Operation>;
-    type DownloadImportErrorsStream = Streamed<HttpBody>;
+    type WatchOperationStream = BoxStream<'static, Result<Operation, Status>>;
+    type DownloadImportErrorsStream = Pieces;
 
     async fn import_roster(
         &self,
@@ -332,8 +306,7 @@ impl roster_service_server::RosterService for RosterService {
         request: Request<DownloadImportErrorsRequest>,
     ) -> Result<Response<Self::DownloadImportErrorsStream>, Status> {
         let person = Person::of(&request)?;
-        let pieces = self.table(&person, &request.into_inner()).await?;
-        Ok(Response::new(Box::pin(stream::iter(pieces.into_iter().map(Ok)))))
+        Ok(Response::new(self.table(&person, &request.into_inner()).await?))
     }
 
     async fn list_import_changes(

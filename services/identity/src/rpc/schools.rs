@@ -5,7 +5,9 @@ use std::sync::Arc;
 use prost::Message;
 use qihang_kit::{
     auth::{self, Caller, Principal, Role},
-    codes, etag, idempotency, page,
+    codes, etag,
+    idempotency::Call,
+    page,
     status::Fault,
     validators,
 };
@@ -131,30 +133,22 @@ impl SchoolService {
     ) -> Result<School, Error> {
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
-        let claim = idempotency::claim(
-            &mut transaction,
-            method,
-            principal.account_id,
-            request_id,
-            request,
-        )
-        .await?;
-        let ticket = match claim.fresh_or::<School>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        act(&mut transaction).await?;
-        let event = Event {
-            event,
-            actor_id: Some(principal.account_id),
-            school_code: Some(code.to_owned()),
-            reason: reason.to_owned(),
-            ..Event::default()
-        };
-        audit::write(&mut transaction, app.ctx.ids.new_id(), &event, caller).await?;
-        let saved = schools::get(&mut transaction, code).await?;
-        let saved = school(saved.ok_or(Error::NotFound(Missing::School))?);
-        ticket.save(&mut transaction, &saved).await?;
+        let call = Call::new(method, principal.account_id, request_id, request);
+        let saved = call
+            .once(&mut transaction, async |conn| {
+                act(conn).await?;
+                let event = Event {
+                    event,
+                    actor_id: Some(principal.account_id),
+                    school_code: Some(code.to_owned()),
+                    reason: reason.to_owned(),
+                    ..Event::default()
+                };
+                audit::write(conn, app.ctx.ids.new_id(), &event, caller).await?;
+                let saved = schools::get(conn, code).await?;
+                Ok(school(saved.ok_or(Error::NotFound(Missing::School))?))
+            })
+            .await?;
         transaction.commit().await?;
         // The other services follow within two minutes.
         dictionaries::refresh(app).await?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{BY_PASSWORD, Caller, Role},
-    db, idempotency,
+    db,
+    idempotency::Call,
     status::Fault,
     validators,
 };
@@ -56,15 +57,8 @@ pub(crate) async fn set(
         password: String::new(),
         ..request.clone()
     };
-    let claim = idempotency::claim(
-        &mut transaction,
-        "SetCredentials",
-        student.student_id,
-        &request.request_id,
-        &shown,
-    )
-    .await?;
-    let account_id = match claim.fresh_or::<Kept>()? {
+    let call = Call::new("SetCredentials", student.student_id, &request.request_id, &shown);
+    let account_id = match call.claim(&mut transaction).await?.fresh_or::<Kept>()? {
         Ok(ticket) => {
             let now = db::now(&mut transaction).await?;
             verify_student::window(&mut transaction, &student.school_code, student.cohort)

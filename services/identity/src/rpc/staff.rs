@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use qihang_kit::{
     auth::{self, BY_PASSWORD, Caller, Principal},
-    idempotency, page,
+    idempotency::Call,
+    page,
 };
 use qihang_proto::identity::v1::{
     ActivateStaffRequest, CreateStaffRequest, DisableStaffRequest, EnableStaffRequest, IssuedSession,
@@ -72,26 +73,24 @@ impl StaffService {
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
         let (maker, request_id) = (principal.account_id, &request.request_id);
-        let claim = idempotency::claim(&mut transaction, "CreateStaff", maker, request_id, request).await?;
+        let call = Call::new("CreateStaff", maker, request_id, request);
         let manager = staff_flow::managing(&mut transaction, principal).await?;
         let by = By { manager, caller };
-        let id = match claim.fresh_or::<Kept>()? {
-            Err(kept) => kept.id()?,
-            Ok(ticket) => {
+        let kept: Kept = call
+            .once(&mut transaction, async |conn| {
                 let wanted = Wanted {
                     level: level(request.role()).ok_or(Error::Inconsistent("role of a new account"))?,
                     school: request.school_code.trim(),
                     department: &request.department,
                     classes: &request.classes,
                 };
-                let place = staff::create(manager, wanted)?;
+                let place = staff::create(manager, wanted).map_err(Error::from)?;
                 let names = (request.login.as_str(), request.name.as_str());
-                let id = staff_flow::create(app, &mut transaction, by, place, names).await?;
-                ticket.save(&mut transaction, &Kept::of(id)).await?;
-                id
-            }
-        };
-        let row = staff_flow::load(&mut transaction, manager, id).await?;
+                let id = staff_flow::create(app, conn, by, place, names).await?;
+                Ok(Kept::of(id))
+            })
+            .await?;
+        let row = staff_flow::load(&mut transaction, manager, kept.id()?).await?;
         if row.has_password {
             // A repeat after the owner took the account over must not give its password away.
             return Err(staff::Refusal::InvalidTransition {
@@ -178,26 +177,25 @@ impl StaffService {
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
         let (maker, request_id) = (principal.account_id, &request.request_id);
-        let claim = idempotency::claim(&mut transaction, "UpdateStaff", maker, request_id, request).await?;
-        let ticket = match claim.fresh_or::<Staff>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let manager = staff_flow::managing(&mut transaction, principal).await?;
-        let revision = Revision {
-            id: id(&request.id)?,
-            etag: &request.etag,
-            name: request.name.as_deref(),
-            change: Change {
-                level: level(request.role()),
-                school: request.school_code.clone(),
-                department: request.department.clone(),
-                classes: request.classes.as_ref().map(|classes| classes.names.clone()),
-            },
-        };
-        let row = staff_flow::change(app, &mut transaction, By { manager, caller }, &revision).await?;
-        let staff = staff_view::staff(&row, manager)?;
-        ticket.save(&mut transaction, &staff).await?;
+        let call = Call::new("UpdateStaff", maker, request_id, request);
+        let staff = call
+            .once(&mut transaction, async |conn| {
+                let manager = staff_flow::managing(conn, principal).await?;
+                let revision = Revision {
+                    id: id(&request.id)?,
+                    etag: &request.etag,
+                    name: request.name.as_deref(),
+                    change: Change {
+                        level: level(request.role()),
+                        school: request.school_code.clone(),
+                        department: request.department.clone(),
+                        classes: request.classes.as_ref().map(|classes| classes.names.clone()),
+                    },
+                };
+                let row = staff_flow::change(app, conn, By { manager, caller }, &revision).await?;
+                Ok(staff_view::staff(&row, manager)?)
+            })
+            .await?;
         transaction.commit().await?;
         Ok(staff)
     }
@@ -213,15 +211,14 @@ impl StaffService {
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
         let (method, maker) = (order.command.name(), principal.account_id);
-        let claim = idempotency::claim(&mut transaction, method, maker, request_id, request).await?;
-        let ticket = match claim.fresh_or::<Staff>()? {
-            Ok(ticket) => ticket,
-            Err(first) => return Ok(first),
-        };
-        let manager = staff_flow::managing(&mut transaction, principal).await?;
-        let row = staff_flow::carry_out(app, &mut transaction, By { manager, caller }, order).await?;
-        let staff = staff_view::staff(&row, manager)?;
-        ticket.save(&mut transaction, &staff).await?;
+        let call = Call::new(method, maker, request_id, request);
+        let staff = call
+            .once(&mut transaction, async |conn| {
+                let manager = staff_flow::managing(conn, principal).await?;
+                let row = staff_flow::carry_out(app, conn, By { manager, caller }, order).await?;
+                Ok(staff_view::staff(&row, manager)?)
+            })
+            .await?;
         transaction.commit().await?;
         Ok(staff)
     }
@@ -235,9 +232,9 @@ impl StaffService {
         let Self(app) = self;
         let mut transaction = app.ctx.pool.begin().await?;
         let (maker, request_id) = (principal.account_id, &request.request_id);
-        let claim = idempotency::claim(&mut transaction, "ResetStaff", maker, request_id, request).await?;
+        let call = Call::new("ResetStaff", maker, request_id, request);
         let manager = staff_flow::managing(&mut transaction, principal).await?;
-        let row = match claim.fresh_or::<Kept>()? {
+        let row = match call.claim(&mut transaction).await?.fresh_or::<Kept>()? {
             Err(kept) => {
                 let row = staff_flow::load(&mut transaction, manager, kept.id()?).await?;
                 staff::decide(&Account::try_from(&row)?, Command::Reset, manager)?;

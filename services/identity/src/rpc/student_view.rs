@@ -63,6 +63,7 @@ pub(crate) fn student(
     actions: Vec<Action>,
 ) -> Student {
     let own_view = viewer == Role::Student;
+    let differing = opened.own.differing(&opened.roster_own);
     Student {
         id: row.id.to_string(),
         locked: Some(locked(row, opened, viewer)),
@@ -70,12 +71,8 @@ pub(crate) fn student(
         state: wire_state(&row.origin_state).into(),
         version: u32::try_from(row.origin_version).unwrap_or_default(),
         flagged_issues: issues.iter().map(|issue| flagged(issue, viewer)).collect(),
-        differing_fields: opened
-            .own
-            .differing(&opened.roster_own)
-            .into_iter()
-            .map(str::to_owned)
-            .collect(),
+        roster_own: Some(only(&differing, own(&opened.roster_own, viewer))),
+        differing_fields: differing.into_iter().map(str::to_owned).collect(),
         changed_since_review: row.changed_since_review,
         registered: row.registered,
         return_reason_code: row.return_reason_code.clone(),
@@ -162,6 +159,22 @@ fn own(fields: &OwnFields, viewer: Role) -> WireOwn {
     }
 }
 
+/// Nothing but the named fields.
+fn only(names: &[&str], fields: WireOwn) -> WireOwn {
+    let named = |name: &str, value: Option<String>| value.filter(|_| names.contains(&name));
+    WireOwn {
+        origin_region: named("originRegionCode", fields.origin_region),
+        origin_region_code: named("originRegionCode", fields.origin_region_code),
+        mobile: named("mobile", fields.mobile),
+        email: named("email", fields.email),
+        qq: named("qq", fields.qq),
+        home_address: named("homeAddress", fields.home_address),
+        home_postcode: named("homePostcode", fields.home_postcode),
+        home_phone: named("homePhone", fields.home_phone),
+        family_contact: named("familyContact", fields.family_contact),
+    }
+}
+
 fn flagged(issue: &Issue, viewer: Role) -> FlaggedIssue {
     let proposed = match issue.field.as_str() {
         "identityNumber" => guarded(viewer, &issue.proposed_value, validators::mask_identity),
@@ -200,7 +213,7 @@ pub(crate) fn summary(row: &StudentRow, opened: &Opened, actions: Vec<Action>) -
         state: wire_state(&row.origin_state).into(),
         version: u32::try_from(row.origin_version).unwrap_or_default(),
         flagged: row.origin_flagged,
-        differs: row.own_digest != row.roster_own_digest,
+        differs: row.own_differs,
         registered: row.registered,
         changed_since_review: row.changed_since_review,
         submit_time: row.submit_time.map(timestamp),

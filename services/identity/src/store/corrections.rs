@@ -202,6 +202,7 @@ pub(crate) async fn apply(conn: &mut PgConnection, corrected: &Corrected<'_>) ->
         UPDATE identity.students
         SET student_number = $4, name = $5, department = $6, class_name = $7, identity_blind = $8, identity_sealed = $9,
             locked = $10, locked_digest = $11, origin_region = $12, own_sealed = $13, own_digest = $14,
+            own_differs = own_differs OR own_digest <> $14,
             version = version + 1, update_time = $15
         WHERE id = $1 AND school_code = $2 AND version = $3
         "#,

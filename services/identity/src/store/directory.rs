@@ -27,6 +27,8 @@ pub(crate) struct DirectoryRow {
     pub(crate) review_time: Option<OffsetDateTime>,
     pub(crate) two_levels: bool,
     pub(crate) active: bool,
+    /// Employers that the school keeps away now.
+    pub(crate) frozen: Vec<Uuid>,
     province_open: Option<Date>,
     province_close: Option<Date>,
     school_open: Option<Date>,
@@ -58,6 +60,9 @@ pub(crate) async fn students(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Res
                s.submit_time AS "submit_time?", s.review_time AS "review_time?",
                EXISTS (SELECT 1 FROM identity.schools o WHERE o.code = s.school_code AND o.review_levels = 2) AS "two_levels!",
                EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id AND a.state <> 'DISABLED') AS "active!",
+               ARRAY(SELECT f.employer_id FROM identity.employer_freezes f
+                     WHERE f.school_code = s.school_code AND f.lift_time IS NULL
+                       AND f.until_time > identity.kit_now()) AS "frozen!",
                p.open_day AS "province_open?", p.close_day AS "province_close?",
                w.open_day AS "school_open?", w.close_day AS "school_close?"
         FROM identity.students s
@@ -73,23 +78,66 @@ pub(crate) async fn students(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Res
     .await
 }
 
-/// Finds the id of a student by what an employer knows.
+/// Finds the ids of students by what an employer knows: school, student number and name.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn find_student(
+pub(crate) async fn find_students(
     conn: &mut PgConnection,
-    school_code: &str,
-    student_number: &str,
-    name: &str,
-) -> sqlx::Result<Option<Uuid>> {
+    named: &[(&str, &str, &str)],
+) -> sqlx::Result<Vec<Uuid>> {
+    let column = |of: fn(&(&str, &str, &str)) -> String| named.iter().map(of).collect::<Vec<String>>();
     sqlx::query_scalar!(
-        "SELECT id FROM identity.students WHERE school_code = $1 AND student_number = $2 AND name = $3",
-        school_code,
-        student_number,
-        name,
+        r#"
+        SELECT s.id
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS named (school_code, student_number, name)
+        JOIN identity.students s USING (school_code, student_number, name)
+        "#,
+        &column(|(school_code, _, _)| (*school_code).to_owned()),
+        &column(|(_, student_number, _)| (*student_number).to_owned()),
+        &column(|(_, _, name)| (*name).to_owned()),
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
+    .await
+}
+
+/// An employer as other services see one.
+pub(crate) struct EmployerRow {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) credit_code: String,
+    pub(crate) nature_code: String,
+    pub(crate) industry_code: String,
+    pub(crate) region_code: String,
+    pub(crate) address: String,
+    pub(crate) postcode: String,
+    pub(crate) contact_name: String,
+    pub(crate) contact_phone: String,
+    pub(crate) contact_email: String,
+    pub(crate) state: String,
+    /// Schools that keep it away now.
+    pub(crate) frozen: Vec<String>,
+}
+
+/// Gets employers by id.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn employers(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<EmployerRow>> {
+    sqlx::query_as!(
+        EmployerRow,
+        r#"
+        SELECT e.id, e.name, e.credit_code, e.nature_code, e.industry_code, e.region_code, e.address, e.postcode,
+               e.contact_name, e.contact_phone, e.contact_email, e.state,
+               ARRAY(SELECT f.school_code FROM identity.employer_freezes f
+                     WHERE f.employer_id = e.id AND f.lift_time IS NULL
+                       AND f.until_time > identity.kit_now()) AS "frozen!"
+        FROM identity.employers e
+        WHERE e.id = ANY($1)
+        "#,
+        ids,
+    )
+    .fetch_all(conn)
     .await
 }
 

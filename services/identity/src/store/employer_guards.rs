@@ -40,27 +40,6 @@ pub(crate) struct By<'a> {
     pub(crate) reason: &'a str,
 }
 
-/// The schools that keep employers away now: employer and school.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn frozen(conn: &mut PgConnection, employers: &[Uuid]) -> sqlx::Result<Vec<(Uuid, String)>> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT employer_id, school_code
-        FROM identity.employer_freezes
-        WHERE employer_id = ANY($1) AND lift_time IS NULL AND until_time > identity.kit_now()
-        "#,
-        employers,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.employer_id, row.school_code))
-        .collect())
-}
-
 /// Freezes by id, newest first, before one: of a school, of an employer, or all.
 ///
 /// # Errors

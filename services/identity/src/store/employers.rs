@@ -137,31 +137,6 @@ pub(crate) async fn get(
     .await
 }
 
-/// Gets employers by id.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn get_many(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<EmployerRow>> {
-    sqlx::query_as!(
-        EmployerRow,
-        r#"
-        SELECT id, name, credit_code, nature_code, industry_code, scale_code, region_code, address, postcode, legal_person,
-               contact_name, contact_phone, contact_email, website, introduction, state, submission_version,
-               licence_file_id, authorisation_file_id, contact_identity_file_id, review_reason_code, review_reason,
-               review_fields, restore_asked_by, revision AS "revision: Json<Revision>", submit_time, review_time, approval_expire_time,
-               (SELECT b.reason FROM identity.blacklist b
-                WHERE b.credit_code = employers.credit_code AND b.remove_time IS NULL) AS blacklist_reason,
-               version, create_time,
-               update_time
-        FROM identity.employers
-        WHERE id = ANY($1)
-        "#,
-        ids,
-    )
-    .fetch_all(conn)
-    .await
-}
-
 /// What a list is narrowed to.
 #[derive(Debug, Clone, serde::Serialize)]
 pub(crate) struct Filter {

@@ -207,6 +207,7 @@ pub(crate) async fn merge(
                 THEN EXCLUDED.own_sealed ELSE s.own_sealed END,
             own_digest = CASE WHEN s.origin_version = 0 AND s.own_digest = s.roster_own_digest
                 THEN EXCLUDED.own_digest ELSE s.own_digest END,
+            own_differs = s.own_differs OR (s.origin_version > 0 AND s.roster_own_digest <> EXCLUDED.roster_own_digest),
             roster_own_sealed = EXCLUDED.roster_own_sealed,
             roster_own_digest = EXCLUDED.roster_own_digest,
             version = s.version + 1,

@@ -15,6 +15,8 @@ pub(crate) struct Save<'a> {
     pub(crate) decision: &'a Decision,
     pub(crate) own_sealed: &'a [u8],
     pub(crate) own_digest: &'a [u8],
+    /// Whether the own fields differ from the roster's.
+    pub(crate) own_differs: bool,
     /// Own fields and issues of the submission, sealed.
     pub(crate) content_sealed: &'a [u8],
     pub(crate) now: OffsetDateTime,
@@ -34,6 +36,7 @@ pub(crate) async fn save(conn: &mut PgConnection, save: &Save<'_>) -> sqlx::Resu
             origin_region = $6,
             own_sealed = $7,
             own_digest = $8,
+            own_differs = $16,
             origin_flagged = $9,
             return_reason_code = CASE WHEN $10 THEN return_reason_code ELSE $11 END,
             return_reason = CASE WHEN $10 THEN return_reason ELSE $12 END,
@@ -61,6 +64,7 @@ pub(crate) async fn save(conn: &mut PgConnection, save: &Save<'_>) -> sqlx::Resu
         &decision.reason.fields,
         decision.opens(),
         save.now,
+        save.own_differs,
     )
     .execute(&mut *conn)
     .await?;

@@ -32,8 +32,8 @@ pub(crate) struct StudentRow {
     pub(crate) locked_changed_by: Option<Uuid>,
     pub(crate) own_sealed: Vec<u8>,
     pub(crate) own_digest: Vec<u8>,
+    pub(crate) own_differs: bool,
     pub(crate) roster_own_sealed: Vec<u8>,
-    pub(crate) roster_own_digest: Vec<u8>,
     pub(crate) origin_state: String,
     pub(crate) origin_version: i32,
     pub(crate) origin_flagged: bool,
@@ -47,6 +47,25 @@ pub(crate) struct StudentRow {
     pub(crate) create_time: OffsetDateTime,
     pub(crate) update_time: OffsetDateTime,
     pub(crate) registered: bool,
+}
+
+/// Selects whole rows of `identity.students s`, of which the text says the rest: a checked query wants its text as literals.
+macro_rules! select {
+    ($rest:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            StudentRow,
+            r#"
+            SELECT s.id, s.school_code, s.student_number, s.cohort, s.name, s.department, s.class_name, s.identity_sealed,
+                   s.locked AS "locked: Json<Details>", s.locked_digest, s.locked_changed_by, s.own_sealed,
+                   s.own_digest, s.own_differs, s.roster_own_sealed, s.origin_state, s.origin_version, s.origin_flagged,
+                   s.changed_since_review, s.return_reason_code, s.return_reason, s.return_fields, s.submit_time,
+                   s.review_time, s.version, s.create_time, s.update_time,
+                   EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
+            FROM identity.students s
+            "# + $rest,
+            $($argument),+
+        )
+    };
 }
 
 /// What registration compares with.
@@ -119,16 +138,8 @@ pub(crate) async fn get(
     scope: &Scope,
     id: Uuid,
 ) -> sqlx::Result<Option<StudentRow>> {
-    sqlx::query_as!(
-        StudentRow,
+    select!(
         r#"
-        SELECT s.id, s.school_code, s.student_number, s.cohort, s.name, s.department, s.class_name, s.identity_sealed,
-               s.locked AS "locked: Json<Details>", s.locked_digest, s.locked_changed_by, s.own_sealed,
-               s.own_digest, s.roster_own_sealed, s.roster_own_digest, s.origin_state, s.origin_version, s.origin_flagged,
-               s.changed_since_review, s.return_reason_code, s.return_reason, s.return_fields, s.submit_time,
-               s.review_time, s.version, s.create_time, s.update_time,
-               EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
-        FROM identity.students s
         WHERE s.id = $1 AND s.school_code = $2 AND ($3::text IS NULL OR s.department = $3)
           AND (cardinality($4::text[]) = 0 OR s.class_name = ANY ($4))
         "#,
@@ -161,16 +172,8 @@ pub(crate) async fn get_many(
     scope: &Scope,
     ids: &[Uuid],
 ) -> sqlx::Result<Vec<StudentRow>> {
-    sqlx::query_as!(
-        StudentRow,
+    select!(
         r#"
-        SELECT s.id, s.school_code, s.student_number, s.cohort, s.name, s.department, s.class_name, s.identity_sealed,
-               s.locked AS "locked: Json<Details>", s.locked_digest, s.locked_changed_by, s.own_sealed,
-               s.own_digest, s.roster_own_sealed, s.roster_own_digest, s.origin_state, s.origin_version, s.origin_flagged,
-               s.changed_since_review, s.return_reason_code, s.return_reason, s.return_fields, s.submit_time,
-               s.review_time, s.version, s.create_time, s.update_time,
-               EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
-        FROM identity.students s
         WHERE s.id = ANY($1) AND s.school_code = $2 AND ($3::text IS NULL OR s.department = $3)
           AND (cardinality($4::text[]) = 0 OR s.class_name = ANY ($4))
         "#,
@@ -205,16 +208,8 @@ pub(crate) async fn list(
     after: Option<String>,
     limit: i64,
 ) -> sqlx::Result<Vec<StudentRow>> {
-    sqlx::query_as!(
-        StudentRow,
+    select!(
         r#"
-        SELECT s.id, s.school_code, s.student_number, s.cohort, s.name, s.department, s.class_name, s.identity_sealed,
-               s.locked AS "locked: Json<Details>", s.locked_digest, s.locked_changed_by, s.own_sealed,
-               s.own_digest, s.roster_own_sealed, s.roster_own_digest, s.origin_state, s.origin_version, s.origin_flagged,
-               s.changed_since_review, s.return_reason_code, s.return_reason, s.return_fields, s.submit_time,
-               s.review_time, s.version, s.create_time, s.update_time,
-               EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
-        FROM identity.students s
         WHERE s.school_code = $1
           AND ($2::text IS NULL OR s.department = $2)
           AND ($3::text IS NULL OR s.department = $3)
@@ -264,22 +259,14 @@ pub(crate) async fn list_reviews(
     limit: i64,
 ) -> sqlx::Result<Vec<StudentRow>> {
     let (after_time, after_id) = after.unzip();
-    sqlx::query_as!(
-        StudentRow,
+    select!(
         r#"
-        SELECT s.id, s.school_code, s.student_number, s.cohort, s.name, s.department, s.class_name, s.identity_sealed,
-               s.locked AS "locked: Json<Details>", s.locked_digest, s.locked_changed_by, s.own_sealed,
-               s.own_digest, s.roster_own_sealed, s.roster_own_digest, s.origin_state, s.origin_version, s.origin_flagged,
-               s.changed_since_review, s.return_reason_code, s.return_reason, s.return_fields, s.submit_time,
-               s.review_time, s.version, s.create_time, s.update_time,
-               EXISTS (SELECT 1 FROM identity.accounts a WHERE a.student_id = s.id) AS "registered!"
-        FROM identity.students s
         WHERE s.school_code = $1
           AND ($2::text IS NULL OR s.department = $2)
           AND ($3::text IS NULL OR s.department = $3)
           AND s.origin_state = $4
           AND s.origin_state IN ('SUBMITTED', 'DEPARTMENT_PASSED')
-          AND (NOT $5 OR s.origin_flagged OR s.own_digest <> s.roster_own_digest)
+          AND (NOT $5 OR s.origin_flagged OR s.own_differs)
           AND ($6::timestamptz IS NULL OR (s.submit_time, s.id) > ($6, $7))
           AND (cardinality($9::text[]) = 0 OR s.class_name = ANY ($9))
         ORDER BY s.submit_time, s.id

@@ -2,9 +2,10 @@
 
 use qihang_kit::{auth::Principal, testing};
 use qihang_proto::identity::v1::{
-    BatchGetEmployersRequest, BlacklistEmployerRequest, Employer, EmployerFreeze, FreezeEmployerRequest,
-    GetEmployerRequest, ListBlacklistRequest, ListEmployerFreezesRequest, UnblacklistEmployerRequest,
-    UnfreezeEmployerRequest, directory_service_client::DirectoryServiceClient,
+    BatchFindStudentsRequest, BatchGetEmployersRequest, BlacklistEmployerRequest, Employer, EmployerFreeze,
+    FindStudentRequest, FreezeEmployerRequest, GetEmployerRequest, ListBlacklistRequest,
+    ListEmployerFreezesRequest, UnblacklistEmployerRequest, UnfreezeEmployerRequest,
+    directory_service_client::DirectoryServiceClient,
     employer_guard_service_client::EmployerGuardServiceClient,
 };
 use time::Duration;
@@ -78,6 +79,50 @@ async fn a_school_keeps_an_employer_away_for_three_days_and_not_for_ever() {
     let lifted = unfreeze(&world, &school, &employer).await.unwrap();
     assert!(!lifted.holds);
     assert!(away_from(&world, &employer).await.is_empty());
+}
+
+#[tokio::test]
+async fn other_services_hear_of_freezes_with_the_student_and_find_many_at_once() {
+    let world = World::with_students(2).await;
+    let employer = approved(&world).await;
+    let named = |row: u32, name: &str| FindStudentRequest {
+        school_code: SCHOOL.to_owned(),
+        student_number: format!("2022{row:06}"),
+        name: name.to_owned(),
+    };
+    let request = BatchFindStudentsRequest {
+        students: vec![
+            named(0, "李明"),
+            named(1, " 李明 "),
+            named(1, "李四"),
+            named(7, "李明"),
+        ],
+    };
+    let mut directory = DirectoryServiceClient::new(world.identity.as_service("contracts"));
+    let mut found = async || {
+        let reply = directory.batch_find_students(request.clone()).await.unwrap();
+        reply.into_inner().students
+    };
+    let students = found().await;
+    assert_eq!(students.len(), 2);
+    assert!(
+        students
+            .iter()
+            .all(|student| student.frozen_employer_ids.is_empty())
+    );
+    freeze(&world, &testing::school_staff(SCHOOL), &employer)
+        .await
+        .unwrap();
+    for student in found().await {
+        assert_eq!(student.frozen_employer_ids, [employer.id.as_str()]);
+    }
+    world.identity.advance(Duration::hours(72)).await;
+    assert!(
+        found()
+            .await
+            .iter()
+            .all(|student| student.frozen_employer_ids.is_empty())
+    );
 }
 
 #[tokio::test]

@@ -118,8 +118,16 @@ async fn drafts_are_checked_by_field_and_kept() {
             .collect::<Vec<_>>(),
         ["own.mobile", "own.homePostcode"]
     );
+}
+
+#[tokio::test]
+async fn a_draft_is_kept_and_told_from_the_roster() {
+    let world = World::with_students(1).await;
+    let student = world.student(0).await;
+    let mut client = world.origin(&student);
     let right = OwnFields {
         qq: Some("10001".into()),
+        mobile: Some("13912345678".into()),
         ..OwnFields::default()
     };
     let call = UpdateMyRosterRequest {
@@ -132,7 +140,16 @@ async fn drafts_are_checked_by_field_and_kept() {
             record.own.as_ref().unwrap().qq(),
             record.differing_fields.as_slice()
         ),
-        ("10001", &["qq".to_owned()][..])
+        ("10001", &["mobile".to_owned()][..])
+    );
+    let roster = OwnFields {
+        mobile: Some("13800000000".into()),
+        ..OwnFields::default()
+    };
+    assert_eq!(
+        record.roster_own,
+        Some(roster),
+        "of what differs, and nothing else"
     );
     let stale = UpdateMyRosterRequest {
         etag: "\"1\"".into(),

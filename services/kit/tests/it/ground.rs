@@ -27,10 +27,10 @@ use qihang_proto::{
         file_service_server::{FileService, FileServiceServer},
     },
     identity::v1::{
-        BatchGetEmployersRequest, BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse,
-        BatchGetStudentsRequest, BatchGetStudentsResponse, DirectoryStudent, FindStudentRequest,
-        GetJwksRequest, GetJwksResponse, ListCodeChangesRequest, ListCodeChangesResponse,
-        ListStaffAccountsRequest, ListStaffAccountsResponse,
+        BatchFindStudentsRequest, BatchFindStudentsResponse, BatchGetEmployersRequest,
+        BatchGetEmployersResponse, BatchGetSchoolsRequest, BatchGetSchoolsResponse, BatchGetStudentsRequest,
+        BatchGetStudentsResponse, DirectoryStudent, FindStudentRequest, GetJwksRequest, GetJwksResponse,
+        ListCodeChangesRequest, ListCodeChangesResponse, ListStaffAccountsRequest, ListStaffAccountsResponse,
         directory_service_server::{DirectoryService, DirectoryServiceServer},
     },
 };
@@ -85,6 +85,13 @@ impl DirectoryService for Ground {
             name: request.into_inner().name,
             ..Default::default()
         }))
+    }
+
+    async fn batch_find_students(
+        &self,
+        _: Request<BatchFindStudentsRequest>,
+    ) -> Result<Response<BatchFindStudentsResponse>, Status> {
+        Ok(Response::new(BatchFindStudentsResponse::default()))
     }
 
     async fn batch_get_employers(

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use qihang_kit::{
-    idempotency::{Claim, claim},
-    ids::Ids,
-    testing::TestDb,
-};
+use qihang_kit::{idempotency::Call, ids::Ids, status::Fault, testing::TestDb};
 use qihang_proto::identity::v1::{DirectoryStudent, FindStudentRequest};
 use uuid::Uuid;
 
@@ -22,23 +18,20 @@ async fn once(
     answer: &str,
 ) -> (bool, String) {
     let mut transaction = db.pool.begin().await.unwrap();
-    let claim = claim(&mut transaction, METHOD, caller, id, request)
+    let mut acted = false;
+    let given = Call::new(METHOD, caller, id, request)
+        .once(&mut transaction, async |_| {
+            acted = true;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(DirectoryStudent {
+                name: answer.to_owned(),
+                ..Default::default()
+            })
+        })
         .await
         .unwrap();
-    if let Some(answer) = claim.replay::<DirectoryStudent>().unwrap() {
-        return (false, answer.name);
-    }
-    let Claim::Fresh(ticket) = claim else {
-        panic!("a replay has an answer")
-    };
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    let answer = DirectoryStudent {
-        name: answer.to_owned(),
-        ..Default::default()
-    };
-    ticket.save(&mut transaction, &answer).await.unwrap();
     transaction.commit().await.unwrap();
-    (true, answer.name)
+    (acted, given.name)
 }
 
 #[tokio::test]
@@ -69,7 +62,8 @@ async fn another_body_under_the_same_id_is_refused_and_callers_are_apart() {
     assert!(once(&db, Uuid::nil(), "", &find("x"), "4").await.0);
     assert!(once(&db, Uuid::nil(), "", &find("x"), "5").await.0);
     let mut conn = db.pool.acquire().await.unwrap();
-    let fault = claim(&mut conn, METHOD, Uuid::nil(), &id, &find("y"))
+    let fault = Call::new(METHOD, Uuid::nil(), &id, &find("y"))
+        .claim(&mut conn)
         .await
         .unwrap_err();
     assert_eq!(
@@ -83,10 +77,12 @@ async fn a_failed_command_leaves_its_id_free() {
     let db = TestDb::new("kit_ground", &MIGRATOR).await;
     let id = Ids::random().new_id().to_string();
     let mut transaction = db.pool.begin().await.unwrap();
-    let first = claim(&mut transaction, METHOD, Uuid::nil(), &id, &find("x"))
-        .await
-        .unwrap();
-    assert!(matches!(first, Claim::Fresh(_)));
+    let refused: Result<DirectoryStudent, Fault> = Call::new(METHOD, Uuid::nil(), &id, &find("x"))
+        .once(&mut transaction, async |_| {
+            Err(Fault::precondition("REFUSED", ""))
+        })
+        .await;
+    assert_eq!(refused.unwrap_err().reason(), "REFUSED");
     transaction.rollback().await.unwrap();
     assert!(once(&db, Uuid::nil(), &id, &find("x"), "1").await.0);
 }

@@ -10,7 +10,8 @@ use std::{
 
 use qihang_kit::{Context, Service, client::ServiceChannel, run::Suite, testing::TestDb};
 use qihang_proto::operations::v1::{
-    GetServiceBacklogRequest, ListServiceDeadLettersRequest, ReplayServiceDeadLetterRequest, ServiceBacklog,
+    DeadLetter, DropServiceDeadLetterRequest, GetServiceBacklogRequest, ListServiceDeadLettersRequest,
+    ReplayServiceDeadLetterRequest, ServiceBacklog,
     service_operations_service_client::ServiceOperationsServiceClient,
 };
 use tonic::Code;
@@ -50,6 +51,23 @@ async fn backlog(client: &mut Client) -> ServiceBacklog {
         .into_inner()
 }
 
+/// The one message that is given up on, once it is.
+async fn buried(client: &mut Client) -> DeadLetter {
+    let waits = async {
+        while backlog(client).await.dead_letter_count == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waits)
+        .await
+        .unwrap();
+    let request = ListServiceDeadLettersRequest {};
+    let listed = client.list_service_dead_letters(request).await.unwrap();
+    let mut letters = listed.into_inner().dead_letters;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    letters.remove(0)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_got_stuck_is_seen_and_replayed_once_its_cause_is_mended() {
     let db = TestDb::new("kit_ground", &MIGRATOR).await;
@@ -70,24 +88,7 @@ async fn what_got_stuck_is_seen_and_replayed_once_its_cause_is_mended() {
     publish(&started.pool, Uuid::nil(), 7).await;
     assert_eq!(backlog(&mut client).await.outbox_count, 1, "no relay runs yet");
     suite.start_work();
-    let buried = async {
-        while backlog(&mut client).await.dead_letter_count == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), buried)
-        .await
-        .unwrap();
-    let request = ListServiceDeadLettersRequest {};
-    let letters = client
-        .list_service_dead_letters(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .dead_letters;
-    let [letter] = letters.as_slice() else {
-        panic!("{letters:?}")
-    };
+    let letter = buried(&mut client).await;
     assert_eq!(
         (
             letter.service.as_str(),
@@ -109,5 +110,16 @@ async fn what_got_stuck_is_seen_and_replayed_once_its_cause_is_mended() {
     assert_eq!(written(&started.pool, "stubborn").await, [(Uuid::nil(), 7)]);
     let left = backlog(&mut client).await;
     assert_eq!((left.outbox_count, left.dead_letter_count), (0, 0));
+
+    reject.store(true, Ordering::SeqCst);
+    publish(&started.pool, Uuid::max(), 8).await;
+    let letter = buried(&mut client).await;
+    let give_up = || DropServiceDeadLetterRequest {
+        id: letter.id.clone(),
+    };
+    client.drop_service_dead_letter(give_up()).await.unwrap();
+    let gone = client.drop_service_dead_letter(give_up()).await.unwrap_err();
+    assert_eq!(gone.code(), Code::NotFound);
+    assert_eq!(backlog(&mut client).await.dead_letter_count, 0);
     suite.shutdown().await;
 }

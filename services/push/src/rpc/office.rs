@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use prost::Message;
 use qihang_kit::{
     auth::{self, Principal, Role},
-    db, etag, idempotency, page,
+    db, etag,
+    idempotency::Call,
+    page,
 };
 use qihang_proto::{
     identity::v1::ListStaffAccountsRequest,
@@ -85,32 +87,29 @@ pub(super) async fn create(
     let office = of(principal)?;
     let content = view::content(asked.content.clone(), office)?;
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         "CreateAnnouncement",
         principal.account_id,
         &asked.request_id,
         asked,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<Announcement>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    let id = app.ctx.ids.new_id();
-    announcements::insert(&mut transaction, id, office, &content).await?;
-    let row = announcements::lock(&mut transaction, id, office)
-        .await?
-        .ok_or(Error::NotFound)?;
-    let now = db::now(&mut transaction).await?;
-    let caller = auth::caller(request);
-    let by = By {
-        principal: Some(principal),
-        caller: &caller,
-    };
-    steps::append(&mut transaction, &Step::new(&row, "draft", None, (by, now))).await?;
-    let answer = view::announcement(row, WHOLE, None, now);
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            let id = app.ctx.ids.new_id();
+            announcements::insert(conn, id, office, &content).await?;
+            let row = announcements::lock(conn, id, office)
+                .await?
+                .ok_or(Error::NotFound)?;
+            let now = db::now(conn).await?;
+            let caller = auth::caller(request);
+            let by = By {
+                principal: Some(principal),
+                caller: &caller,
+            };
+            steps::append(conn, &Step::new(&row, "draft", None, (by, now))).await?;
+            Ok(view::announcement(row, WHOLE, None, now))
+        })
+        .await?;
     transaction.commit().await?;
     Ok(answer)
 }
@@ -204,48 +203,45 @@ async fn step<R: Message>(
 ) -> Result<Announcement, Error> {
     let principal = auth::principal(request)?;
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         wanted.method,
         principal.account_id,
         wanted.request_id,
         request.get_ref(),
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<Announcement>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    let office = of(principal)?;
-    let mut row = announcements::lock(&mut transaction, id(wanted.id)?, office)
-        .await?
-        .ok_or(Error::NotFound)?;
-    etag::check(wanted.etag, row.version)?;
-    let now = db::now(&mut transaction).await?;
-    let from = row.state.at(row.publish_time, now);
-    if let Some(content) = wanted.content {
-        row.content = content;
-    }
-    let facts: Facts = view::facts(&row);
-    let next = announcement::decide(facts, wanted.command, now)?;
-    (row.state, row.publish_time) = (next.state, next.publish_time);
-    wanted.reason.clone_into(&mut row.withdraw_reason);
-    announcements::save(&mut transaction, &row).await?;
-    let caller = auth::caller(request);
-    let by = By {
-        principal: Some(principal),
-        caller: &caller,
-    };
-    let done = Step::new(&row, wanted.command.name(), Some(from), (by, now));
-    steps::append(&mut transaction, &done).await?;
-    if row.state == State::Published && matches!(wanted.command, Command::Publish(_)) {
-        messages::published(app, &mut transaction, &row).await?;
-    }
-    let saved = announcements::lock(&mut transaction, row.id, office)
-        .await?
-        .ok_or(Error::NotFound)?;
-    let answer = view::announcement(saved, WHOLE, None, now);
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            let office = of(principal)?;
+            let mut row = announcements::lock(conn, id(wanted.id)?, office)
+                .await?
+                .ok_or(Error::NotFound)?;
+            etag::check(wanted.etag, row.version)?;
+            let now = db::now(conn).await?;
+            let from = row.state.at(row.publish_time, now);
+            if let Some(content) = wanted.content {
+                row.content = content;
+            }
+            let facts: Facts = view::facts(&row);
+            let next = announcement::decide(facts, wanted.command, now).map_err(Error::from)?;
+            (row.state, row.publish_time) = (next.state, next.publish_time);
+            wanted.reason.clone_into(&mut row.withdraw_reason);
+            announcements::save(conn, &row).await?;
+            let caller = auth::caller(request);
+            let by = By {
+                principal: Some(principal),
+                caller: &caller,
+            };
+            let done = Step::new(&row, wanted.command.name(), Some(from), (by, now));
+            steps::append(conn, &done).await?;
+            if row.state == State::Published && matches!(wanted.command, Command::Publish(_)) {
+                messages::published(app, conn, &row).await?;
+            }
+            let saved = announcements::lock(conn, row.id, office)
+                .await?
+                .ok_or(Error::NotFound)?;
+            Ok(view::announcement(saved, WHOLE, None, now))
+        })
+        .await?;
     transaction.commit().await?;
     app.ctx.outbox.wake();
     Ok(answer)

@@ -120,6 +120,13 @@ impl DirectoryService for Identity {
         Err(Status::unimplemented("not asked by push"))
     }
 
+    async fn batch_find_students(
+        &self,
+        _: Request<BatchFindStudentsRequest>,
+    ) -> Result<Response<BatchFindStudentsResponse>, Status> {
+        Err(Status::unimplemented("not asked by push"))
+    }
+
     async fn batch_get_employers(
         &self,
         _: Request<BatchGetEmployersRequest>,

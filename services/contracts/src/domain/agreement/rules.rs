@@ -23,6 +23,7 @@ pub fn decide(
 ) -> Result<Decision, Refusal> {
     match command {
         Command::Update
+        | Command::Discard
         | Command::Send { .. }
         | Command::Edit { .. }
         | Command::Withdraw
@@ -60,6 +61,7 @@ fn offer(
             writes_terms: true,
             ..plain(next, "update")
         }),
+        (State::Draft, Command::Discard, EMPLOYER) => Ok(plain(next, "discard")),
         (State::Draft, Command::Send { expire_time }, EMPLOYER) => {
             next.state = State::PendingStudent;
             next.expire_time = Some(expire_time);
@@ -381,6 +383,7 @@ impl Command {
     pub fn name(self) -> &'static str {
         match self {
             Self::Update => "update",
+            Self::Discard => "discard",
             Self::Send { .. } => "send",
             Self::Open => "open",
             Self::Edit { .. } => "edit",

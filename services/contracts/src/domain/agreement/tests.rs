@@ -70,6 +70,7 @@ fn offering() -> Vec<Row> {
     let expire_time = NOW + Duration::WEEK;
     vec![
         (Command::Update, EMPLOYER, &[(Draft, Draft)]),
+        (Command::Discard, EMPLOYER, &[(Draft, Draft)]),
         (Command::Send { expire_time }, EMPLOYER, &[(Draft, Pending)]),
         (Command::Open, STUDENT, &[(Pending, Pending)]),
         (

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use qihang_kit::{
     auth::{self, Caller, Principal},
-    db, idempotency,
+    db,
+    idempotency::Call,
     status::Fault,
 };
 use qihang_proto::{
@@ -41,32 +42,23 @@ pub(super) async fn approve(
     let (principal, caller) = (auth::principal(request)?, auth::caller(request));
     let message = request.get_ref();
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         "BatchApproveReviews",
         principal.account_id,
         &message.request_id,
         message,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<BatchApproveReviewsResponse>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    let mut outcomes = HashMap::new();
-    let rows = sort_out(&mut transaction, message, principal, &mut outcomes).await?;
-    let (origins, agreements): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.kind == ORIGIN);
-    approve_origins(app, request, &origins, &mut outcomes).await?;
-    approve_agreements(
-        app,
-        &mut transaction,
-        agreements,
-        (principal, &caller),
-        &mut outcomes,
-    )
-    .await?;
-    let answer = answer(&message.items, &outcomes);
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            let mut outcomes = HashMap::new();
+            let rows = sort_out(conn, message, principal, &mut outcomes).await?;
+            let (origins, agreements): (Vec<_>, Vec<_>) =
+                rows.into_iter().partition(|row| row.kind == ORIGIN);
+            approve_origins(app, request, &origins, &mut outcomes).await?;
+            approve_agreements(app, conn, agreements, (principal, &caller), &mut outcomes).await?;
+            Ok(answer(&message.items, &outcomes))
+        })
+        .await?;
     transaction.commit().await?;
     app.ctx.outbox.wake();
     Ok(answer)

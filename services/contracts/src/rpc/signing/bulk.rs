@@ -1,18 +1,19 @@
 //! Offers to many students by a sheet: each row is drafted and sent for itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use qihang_kit::{
     auth::{self, Caller, Principal},
     codes::{self, School},
-    idempotency, sheet,
+    idempotency::Call,
+    sheet,
     status::Fault,
 };
 use qihang_proto::{
     contracts::v1::{BulkOfferRequest, BulkOfferResponse, bulk_offer_response::Row as Outcome},
-    identity::v1::{DirectoryEmployer, DirectorySchool, FindStudentRequest},
+    identity::v1::{DirectoryEmployer, DirectorySchool, DirectoryStudent, FindStudentRequest},
 };
-use tonic::Request;
+use tonic::{Code, Request};
 use uuid::Uuid;
 
 use super::{
@@ -34,6 +35,9 @@ use crate::{
     store::agreements::Record,
     view::terms_from_proto,
 };
+
+/// Schools that identity tells of in one call.
+const SCHOOLS_AT_ONCE: usize = 100;
 
 /// What the rows have in common.
 struct Common<'a> {
@@ -68,10 +72,10 @@ pub(super) async fn offer(
         principal,
         caller: &caller,
     };
-    let mut schools = HashMap::new();
+    let known = Known::ask(app, &rows).await?;
     let mut outcomes = Vec::with_capacity(rows.len());
     for row in &rows {
-        outcomes.push(common.outcome(row, &mut schools).await?);
+        outcomes.push(common.outcome(row, &known).await?);
     }
     if !message.dry_run {
         app.ctx.outbox.wake();
@@ -86,57 +90,93 @@ pub(super) async fn offer(
     })
 }
 
+/// What identity knows of the students and schools of a sheet, asked once for all rows.
+struct Known {
+    students: HashMap<(String, String, String), DirectoryStudent>,
+    schools: HashMap<String, DirectorySchool>,
+}
+
+impl Known {
+    async fn ask(app: &App, rows: &[Row]) -> Result<Self, Error> {
+        // What identity's rules refuse names nobody.
+        let fits = |text: &str, longest| (1..=longest).contains(&text.chars().count());
+        let named: Vec<FindStudentRequest> = rows
+            .iter()
+            .filter(|row| fits(&row.student_number, 32) && fits(&row.name, 64))
+            .filter_map(|row| {
+                Some(FindStudentRequest {
+                    school_code: school_code(&row.school).ok()?.to_owned(),
+                    student_number: row.student_number.clone(),
+                    name: row.name.clone(),
+                })
+            })
+            .collect();
+        let codes: BTreeSet<String> = named.iter().map(|one| one.school_code.clone()).collect();
+        let codes: Vec<String> = codes.into_iter().collect();
+        let (mut students, mut schools) = (HashMap::new(), HashMap::new());
+        if !named.is_empty() {
+            for student in peers::find_students(&app.ctx, named).await? {
+                students.insert(
+                    key(&student.school_code, &student.student_number, &student.name),
+                    student,
+                );
+            }
+        }
+        for codes in codes.chunks(SCHOOLS_AT_ONCE) {
+            for school in peers::schools(&app.ctx, codes.to_vec()).await? {
+                schools.insert(school.code.clone(), school);
+            }
+        }
+        Ok(Self { students, schools })
+    }
+
+    fn student(&self, school_code: &str, row: &Row) -> Option<DirectoryStudent> {
+        let key = key(school_code, &row.student_number, &row.name);
+        self.students.get(&key).cloned()
+    }
+
+    fn school(&self, code: &str) -> Option<DirectorySchool> {
+        self.schools.get(code).cloned()
+    }
+}
+
+fn key(school_code: &str, student_number: &str, name: &str) -> (String, String, String) {
+    (school_code.to_owned(), student_number.to_owned(), name.to_owned())
+}
+
 impl Common<'_> {
     /// What became of a row. Only a neighbour that is away ends the whole; what is done by then is found again by the repeat.
-    async fn outcome(
-        &self,
-        row: &Row,
-        schools: &mut HashMap<String, DirectorySchool>,
-    ) -> Result<Outcome, Error> {
+    async fn outcome(&self, row: &Row, known: &Known) -> Result<Outcome, Error> {
         let outcome = Outcome {
             row: row.number,
             student_number: row.student_number.clone(),
             student_name: row.name.clone(),
             ..Outcome::default()
         };
-        match self.offer(row, schools).await {
+        match self.offer(row, known).await {
             Ok(agreement_id) => Ok(Outcome {
                 agreement_id,
                 ..outcome
             }),
-            Err(error @ (Error::PeerAway(_) | Error::Database(_))) => Err(error),
-            Err(error) => {
-                let fault = Fault::from(error);
-                Ok(Outcome {
+            Err(error) => match Fault::from(error) {
+                fault if matches!(fault.code(), Code::Unavailable | Code::Internal) => Err(fault.into()),
+                fault => Ok(Outcome {
                     reason_code: fault.reason().to_owned(),
                     reason: fault.message().to_owned(),
                     ..outcome
-                })
-            }
+                }),
+            },
         }
     }
 
     /// Drafts and sends one row. Gives the agreement's id.
-    async fn offer(
-        &self,
-        row: &Row,
-        schools: &mut HashMap<String, DirectorySchool>,
-    ) -> Result<String, Error> {
+    async fn offer(&self, row: &Row, known: &Known) -> Result<String, Error> {
         let Self { app, .. } = self;
         let terms = row.terms(&self.terms).map_err(row_fault)?;
         let school_code = school_code(&row.school)?;
-        let find = FindStudentRequest {
-            school_code: school_code.to_owned(),
-            student_number: row.student_number.clone(),
-            name: row.name.clone(),
-        };
-        let student = peers::find_student(&app.ctx, find).await?;
+        let student = known.student(school_code, row).ok_or(Error::StudentNotFound)?;
         let window = peers::signing_window(&student);
-        if !schools.contains_key(school_code) {
-            let school = peers::school(&app.ctx, school_code).await?;
-            schools.insert(school_code.to_owned(), school);
-        }
-        let school = schools.get(school_code).cloned().unwrap_or_default();
+        let school = known.school(school_code).ok_or(Error::PeerAway("identity"))?;
         let record = first(
             app,
             self.employer_id,
@@ -159,32 +199,32 @@ impl Common<'_> {
         let Self { app, message, .. } = self;
         let mut transaction = app.ctx.pool.begin().await?;
         let (maker, request_id) = (self.principal.account_id, part_id(&message.request_id, &row));
-        let claim = idempotency::claim(&mut transaction, "BulkOffer", maker, &request_id, *message).await?;
-        let ticket = match claim.fresh_or::<String>()? {
-            Ok(ticket) => ticket,
-            Err(agreement_id) => return Ok(agreement_id),
-        };
-        let by = By {
-            principal: Some(self.principal),
-            caller: self.caller,
-        };
-        insert(app, &mut transaction, &record, terms, &by).await?;
-        let agreement_id = record.rules.id.to_string();
-        let work = Work {
-            app,
-            conn: &mut transaction,
-            record: &mut record,
-            by: &by,
-        };
-        let days = match message.valid_days {
-            0 => DEFAULT_DAYS,
-            days => days,
-        };
-        send_draft(work, days, party::Employer::from(self.employer.clone()), window).await?;
+        let call = Call::new("BulkOffer", maker, &request_id, *message);
+        let agreement_id = call
+            .once(&mut transaction, async |conn| {
+                let by = By {
+                    principal: Some(self.principal),
+                    caller: self.caller,
+                };
+                insert(conn, &record, terms, &by).await?;
+                let work = Work {
+                    app,
+                    conn: &mut *conn,
+                    record: &mut record,
+                    by: &by,
+                };
+                let days = match message.valid_days {
+                    0 => DEFAULT_DAYS,
+                    days => days,
+                };
+                send_draft(work, days, party::Employer::from(self.employer.clone()), window).await?;
+                Ok(record.rules.id.to_string())
+            })
+            .await?;
         if message.dry_run {
+            transaction.rollback().await?;
             return Ok(String::new());
         }
-        ticket.save(&mut transaction, &agreement_id).await?;
         transaction.commit().await?;
         Ok(agreement_id)
     }

@@ -4,7 +4,8 @@ use futures::future::BoxFuture;
 use prost::Message;
 use qihang_kit::{
     auth::{self, Caller, Principal, Role},
-    db, etag, idempotency,
+    db, etag,
+    idempotency::Call,
 };
 use qihang_proto::contracts::v1::{Agreement, CommandRequest, ReasonRequest};
 use sqlx::PgConnection;
@@ -123,33 +124,30 @@ where
     F: for<'a> FnOnce(Work<'a>) -> BoxFuture<'a, Result<(), Error>>,
 {
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         asked.method,
         principal.account_id,
         asked.request_id,
         asked.request.get_ref(),
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<Agreement>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    let by = By {
-        principal: Some(principal),
-        caller,
-    };
-    let mut record = act::load(&mut transaction, id(asked.id)?, &by).await?;
-    etag::check(asked.etag, record.version)?;
-    work(Work {
-        app,
-        conn: &mut transaction,
-        record: &mut record,
-        by: &by,
-    })
-    .await?;
-    let answer = view(app, &mut transaction, &record, principal).await?;
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            let by = By {
+                principal: Some(principal),
+                caller,
+            };
+            let mut record = act::load(conn, id(asked.id)?, &by).await?;
+            etag::check(asked.etag, record.version)?;
+            work(Work {
+                app,
+                conn: &mut *conn,
+                record: &mut record,
+                by: &by,
+            })
+            .await?;
+            Ok(view(app, conn, &record, principal).await?)
+        })
+        .await?;
     transaction.commit().await?;
     app.ctx.outbox.wake();
     Ok(answer)

@@ -7,7 +7,7 @@ use qihang_proto::{
     contracts::v1::{
         Agreement as Answer, CompareRevisionsRequest, CompareRevisionsResponse, FieldChange,
         GetAgreementRequest, ListAgreementHistoryRequest, ListAgreementHistoryResponse,
-        ListAgreementsRequest, ListAgreementsResponse,
+        ListAgreementsRequest, ListAgreementsResponse, ListStudentAgreementsRequest,
     },
 };
 use sqlx::PgConnection;
@@ -19,6 +19,7 @@ use crate::{
     App,
     domain::changes,
     error::Error,
+    peers,
     rpc::id,
     scope::Scope,
     store::{
@@ -43,14 +44,53 @@ async fn list_of(
     principal: &Principal,
 ) -> Result<ListAgreementsResponse, Error> {
     let scope = Scope::of(principal)?;
-    let state = state_filter(request.state);
-    let query = page::Query::new(request.page_size, &request.page_token, &state)?;
+    let wanted: Vec<i32> = request.states.iter().copied().chain([request.state]).collect();
+    let states = state_filter(&wanted);
+    let query = page::Query::new(request.page_size, &request.page_token, &states)?;
     let mut conn = app.ctx.pool.acquire().await?;
-    let rows = lists::of_party(&mut conn, &scope, state, query.after::<Uuid>()?, query.limit()).await?;
-    let (rows, next_page_token) = query.finish(rows, |record| record.rules.id);
-    let agreements = many(app, &mut conn, &rows, principal).await?;
+    let rows = lists::of_party(&mut conn, &scope, &states, query.after::<Uuid>()?, query.limit()).await?;
+    answer(
+        app,
+        &mut conn,
+        query.finish(rows, |record| record.rules.id),
+        principal,
+    )
+    .await
+}
+
+/// Lists the agreements of a student of the caller's school.
+pub(super) async fn list_of_student(
+    app: &App,
+    request: &ListStudentAgreementsRequest,
+    principal: &Principal,
+) -> Result<ListAgreementsResponse, Error> {
+    let (scope, student_id) = (Scope::of(principal)?, id(&request.student_id)?);
+    let query = page::Query::new(request.page_size, &request.page_token, &student_id)?;
+    // Asked before a connection is taken.
+    let students = peers::students(&app.ctx, &[student_id]).await?;
+    if !students.iter().any(|student| scope.covers(student)) {
+        return Err(Error::NotFound);
+    }
+    let mut conn = app.ctx.pool.acquire().await?;
+    let after = query.after::<Uuid>()?;
+    let rows = lists::of_student(&mut conn, &scope, student_id, after, query.limit()).await?;
+    answer(
+        app,
+        &mut conn,
+        query.finish(rows, |record| record.rules.id),
+        principal,
+    )
+    .await
+}
+
+async fn answer(
+    app: &App,
+    conn: &mut PgConnection,
+    (rows, next_page_token): (Vec<Record>, String),
+    principal: &Principal,
+) -> Result<ListAgreementsResponse, Error> {
     Ok(ListAgreementsResponse {
-        agreements,
+        agreements: many(app, conn, &rows, principal).await?,
         next_page_token,
     })
 }

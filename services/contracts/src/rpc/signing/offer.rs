@@ -2,7 +2,8 @@
 
 use qihang_kit::{
     auth::{self, Caller, Principal},
-    codes, db, idempotency,
+    codes, db,
+    idempotency::Call,
 };
 use qihang_proto::{
     contracts::v1::{
@@ -78,30 +79,17 @@ async fn draft_new(
     let school = peers::school(&app.ctx, &student.school_code).await?;
     let record = first(app, employer_id, employer, student, school, &terms)?;
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
-        "CreateOffer",
-        principal.account_id,
-        &request.request_id,
-        request,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<Answer>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
+    let call = Call::new("CreateOffer", principal.account_id, &request.request_id, request);
+    let by = By {
+        principal: Some(principal),
+        caller,
     };
-    let answer = insert(
-        app,
-        &mut transaction,
-        &record,
-        &terms,
-        &By {
-            principal: Some(principal),
-            caller,
-        },
-    )
-    .await?;
-    ticket.save(&mut transaction, &answer).await?;
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            insert(conn, &record, &terms, &by).await?;
+            Ok(view(app, conn, &record, principal).await?)
+        })
+        .await?;
     transaction.commit().await?;
     Ok(answer)
 }
@@ -153,12 +141,11 @@ pub(super) fn first(
 
 /// Writes a new draft with its first revision and first step.
 pub(super) async fn insert(
-    app: &App,
     conn: &mut PgConnection,
     record: &Record,
     terms: &Terms,
     by: &By<'_>,
-) -> Result<Answer, Error> {
+) -> Result<(), Error> {
     let principal = by.principal.ok_or(Error::NotFound)?;
     agreements::insert(&mut *conn, record).await?;
     revisions::write(&mut *conn, record.rules.id, 1, terms).await?;
@@ -180,8 +167,7 @@ pub(super) async fn insert(
         reason: String::new(),
         create_time: db::now(&mut *conn).await?,
     };
-    history::append(&mut *conn, &step).await?;
-    view(app, conn, record, principal).await
+    history::append(conn, &step).await
 }
 
 /// Replaces a draft's terms.
@@ -388,31 +374,29 @@ async fn draft_again(
     caller: &Caller,
 ) -> Result<Answer, Error> {
     let mut transaction = app.ctx.pool.begin().await?;
-    let claim = idempotency::claim(
-        &mut transaction,
+    let call = Call::new(
         "ReofferAgreement",
         principal.account_id,
         &request.request_id,
         request,
-    )
-    .await?;
-    let ticket = match claim.fresh_or::<Answer>()? {
-        Ok(ticket) => ticket,
-        Err(answer) => return Ok(answer),
-    };
-    let by = By {
-        principal: Some(principal),
-        caller,
-    };
-    let old = act::load(&mut transaction, id(&request.id)?, &by).await?;
-    if !reofferable(old.rules.state) {
-        return Err(Error::NotReofferable(old.rules.state));
-    }
-    let terms = revisions::terms(&mut transaction, old.rules.id, old.rules.revision).await?;
-    let terms = terms.ok_or(Error::RevisionNotFound)?;
-    let record = again(app, &old, app.ctx.ids.new_id(), &terms)?;
-    let answer = insert(app, &mut transaction, &record, &terms, &by).await?;
-    ticket.save(&mut transaction, &answer).await?;
+    );
+    let answer = call
+        .once(&mut transaction, async |conn| {
+            let by = By {
+                principal: Some(principal),
+                caller,
+            };
+            let old = act::load(conn, id(&request.id)?, &by).await?;
+            if !reofferable(old.rules.state) {
+                return Err(Error::NotReofferable(old.rules.state).into());
+            }
+            let terms = revisions::terms(conn, old.rules.id, old.rules.revision).await?;
+            let terms = terms.ok_or(Error::RevisionNotFound)?;
+            let record = again(app, &old, app.ctx.ids.new_id(), &terms)?;
+            insert(conn, &record, &terms, &by).await?;
+            Ok(view(app, conn, &record, principal).await?)
+        })
+        .await?;
     transaction.commit().await?;
     Ok(answer)
 }

@@ -1,8 +1,10 @@
 //! The agreement as pictures and as PDF.
 
-use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use qihang_kit::auth;
+use futures::{StreamExt as _, TryStreamExt as _};
+use qihang_kit::{
+    auth,
+    download::{Pieces, pieces},
+};
 use qihang_proto::{
     common::v1::HttpBody,
     contracts::v1::{DownloadAgreementRequest, PreviewAgreementRequest},
@@ -11,11 +13,8 @@ use qihang_proto::{
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Pieces, look};
+use super::look;
 use crate::{App, domain::agreement::State, error::Error, paper, peers, store::agreements::Record};
-
-/// Bytes of one piece of a stream.
-const PIECE: usize = 64 * 1024;
 
 /// Draws one page.
 pub(super) async fn preview(
@@ -40,11 +39,7 @@ pub(super) async fn preview(
             .saturating_sub(1);
         pages.into_iter().nth(place).ok_or(Error::RevisionNotFound)
     };
-    Ok(Response::new(pieces(
-        "image/png",
-        String::new(),
-        drawn.await?.into(),
-    )))
+    Ok(Response::new(pieces("image/png", "", drawn.await?)))
 }
 
 /// The PDF: the sealed one once it is in force, a watermarked drawing before.
@@ -69,11 +64,7 @@ pub(super) async fn download(
             let mark = paper::watermark(record.rules.state);
             let drawn = peers::render(&app.ctx, &record.template, data, RenderFormat::Pdf, mark).await?;
             let pdf = drawn.into_iter().next().ok_or(Error::PeerAway("documents"))?;
-            Ok(Response::new(pieces(
-                "application/pdf",
-                file_name(&record),
-                pdf.into(),
-            )))
+            Ok(Response::new(pieces("application/pdf", &file_name(&record), pdf)))
         }
         (state, _) => Err(Error::NoDocument(state).into()),
     }
@@ -109,24 +100,4 @@ async fn sealed(app: &App, record: &Record, file: Uuid) -> Result<Response<Piece
 
 fn file_name(record: &Record) -> String {
     format!("就业协议书-{}.pdf", record.serial.as_deref().unwrap_or("草稿"))
-}
-
-fn pieces(content_type: &str, file_name: String, bytes: Bytes) -> Pieces {
-    let total_bytes = bytes.len() as u64;
-    let first = HttpBody {
-        content_type: content_type.to_owned(),
-        file_name,
-        total_bytes,
-        data: Bytes::new(),
-    };
-    let mut rest = bytes;
-    let mut bodies = vec![Ok(first)];
-    while !rest.is_empty() {
-        let data = rest.split_to(rest.len().min(PIECE));
-        bodies.push(Ok(HttpBody {
-            data,
-            ..HttpBody::default()
-        }));
-    }
-    stream::iter(bodies).boxed()
 }

@@ -1,9 +1,12 @@
 //! The student's side: opening, reading, signing.
 
-use qihang_kit::{auth, db};
-use qihang_proto::contracts::v1::{
-    AcceptOfferRequest, Agreement as Answer, CommandRequest, ConfirmAmendmentRequest, CreateReadTokenRequest,
-    ReadToken,
+use qihang_kit::{auth, db, idempotency::Call};
+use qihang_proto::{
+    contracts::v1::{
+        AcceptOfferRequest, Agreement as Answer, CommandRequest, ConfirmAmendmentRequest,
+        CreateReadTokenRequest, ReadToken,
+    },
+    identity::v1::DirectoryStudent,
 };
 use tonic::{Request, Response, Status};
 
@@ -15,7 +18,7 @@ use crate::{
         agreement::{Command, READ_TOKEN_LIFE, READING_TIME, Signing, State},
         refusal::Refusal,
         terms::{Archive, Household},
-        window::{self, Window},
+        window,
     },
     error::Error,
     party, peers,
@@ -113,34 +116,20 @@ struct Signed {
     household: Option<Household>,
 }
 
-/// What identity says of a student who accepts.
-struct Accepts {
-    student: party::Student,
-    origin_approved: bool,
-    window: Option<Window>,
-}
-
 /// Accepts an offer.
 pub(super) async fn accept(
     app: &App,
     request: &Request<AcceptOfferRequest>,
 ) -> Result<Response<Answer>, Status> {
-    let message = request.get_ref();
-    if let Some(answer) = replayed(app, request).await? {
+    let (message, principal) = (request.get_ref(), auth::principal(request)?);
+    let call = Call::new("AcceptOffer", principal.account_id, &message.request_id, message);
+    // A repeat is answered without asking identity again, so that it works while identity is away.
+    if let Some(answer) = call.first_answer(&app.ctx.pool).await? {
         return Ok(Response::new(answer));
     }
-    let student_id = Scope::of(auth::principal(request)?)?
-        .student_id
-        .ok_or(Error::NotFound)?;
-    let parties = agreements::parties(&app.ctx.pool, id(&message.id)?, student_id).await;
-    let (employer_id, school_code) = parties.map_err(Error::from)?.ok_or(Error::NotFound)?;
+    let student_id = Scope::of(principal)?.student_id.ok_or(Error::NotFound)?;
     // Asked before the transaction: identity's word is needed, never guessed, and no lock waits for it.
-    let (student, ()) = tokio::try_join!(
-        peers::student(&app.ctx, student_id),
-        peers::may_sign_with(&app.ctx, employer_id, &school_code),
-    )?;
-    let origin_approved = student.origin_approved;
-    let window = peers::signing_window(&student);
+    let student = peers::student(&app.ctx, student_id).await?;
     let signed = Signed {
         revision: message.revision,
         token: message.read_token.clone(),
@@ -155,15 +144,7 @@ pub(super) async fn accept(
         request_id: &message.request_id,
     };
     run(app, asked, move |work| {
-        Box::pin(sign(
-            work,
-            signed,
-            Some(Accepts {
-                student: party::Student::from(student),
-                origin_approved,
-                window,
-            }),
-        ))
+        Box::pin(sign(work, signed, Some(student)))
     })
     .await
 }
@@ -190,7 +171,7 @@ pub(super) async fn confirm(
     run(app, asked, move |work| Box::pin(sign(work, signed, None))).await
 }
 
-async fn sign(work: Work<'_>, signed: Signed, accepts: Option<Accepts>) -> Result<(), Error> {
+async fn sign(work: Work<'_>, signed: Signed, accepts: Option<DirectoryStudent>) -> Result<(), Error> {
     let Work {
         app,
         conn,
@@ -215,22 +196,19 @@ async fn sign(work: Work<'_>, signed: Signed, accepts: Option<Accepts>) -> Resul
         has_household: household.is_some(),
     };
     let (command, student) = match accepts {
-        Some(Accepts {
-            student,
-            origin_approved,
-            window,
-        }) => {
+        Some(student) => {
+            peers::may_sign_with(&student, record.employer_id)?;
             if record.rules.state == State::PendingStudent {
-                window::check(window, db::now(&mut *conn).await?)?;
+                window::check(peers::signing_window(&student), db::now(&mut *conn).await?)?;
             }
             let slot = slots::lock(&mut *conn, record.student_id, record.cohort).await?;
             (
                 Command::Accept {
                     signing,
                     slot,
-                    origin_approved,
+                    origin_approved: student.origin_approved,
                 },
-                Some(student),
+                Some(party::Student::from(student)),
             )
         }
         None => (Command::ConfirmAmendment { signing }, None),
@@ -242,25 +220,4 @@ async fn sign(work: Work<'_>, signed: Signed, accepts: Option<Accepts>) -> Resul
         ..With::default()
     };
     act::apply(app, conn, record, command, by, with).await
-}
-
-/// A repeat of an acceptance is answered without asking identity again, so that it works while identity is away.
-async fn replayed(app: &App, request: &Request<AcceptOfferRequest>) -> Result<Option<Answer>, Error> {
-    let message = request.get_ref();
-    if message.request_id.is_empty() {
-        return Ok(None);
-    }
-    let principal = auth::principal(request)?;
-    let mut transaction = app.ctx.pool.begin().await?;
-    let claim = qihang_kit::idempotency::claim(
-        &mut transaction,
-        "AcceptOffer",
-        principal.account_id,
-        &message.request_id,
-        message,
-    )
-    .await?;
-    let answer = claim.replay::<Answer>()?;
-    transaction.rollback().await?;
-    Ok(answer)
 }

@@ -374,7 +374,11 @@ async fn a_member_who_only_prepares_binds_the_employer_to_nothing() {
     let id = agreement.id.clone();
     let look = client.get_agreement(GetAgreementRequest { id }).await;
     for action in look.unwrap().into_inner().actions {
-        let drafts = action.name == "update";
-        assert!(drafts || action.reason_code == why, "{action:?}");
+        // What the state itself forbids says so.
+        let by_state = !["amend", "requestCancel"].contains(&action.name.as_str());
+        assert!(
+            !action.allowed && (by_state || action.reason_code == why),
+            "{action:?}"
+        );
     }
 }

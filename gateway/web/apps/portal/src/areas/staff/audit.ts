@@ -4,7 +4,7 @@ export const EVENTS = [
   'session.open', 'login.refuse', 'login.lock', 'login.unlock', 'login.disabled', 'session.reuse', 'factor.refuse', 'factor.recovery', 'factor.clear', 'password.reset', 'password.change',
   'student.reveal', 'correction.reveal', 'help.read', 'account.export', 'account.erase',
   'administrator.propose', 'administrator.confirm', 'administrator.decline', 'administrator.withdraw', 'staff.create', 'staff.disable', 'staff.enable', 'staff.move', 'staff.reset',
-  'member.approve', 'member.reject', 'blacklist.add', 'blacklist.remove', 'employer.freeze', 'employer.unfreeze', 'school.create', 'school.update', 'school.close', 'school.reopen', 'dictionary.publish', 'operations.replay',
+  'member.approve', 'member.reject', 'blacklist.add', 'blacklist.remove', 'employer.freeze', 'employer.unfreeze', 'school.create', 'school.update', 'school.close', 'school.reopen', 'dictionary.publish', 'operations.replay', 'operations.drop',
 ] as const
 
 /** Those that no school has to do with. */
