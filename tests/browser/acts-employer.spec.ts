@@ -86,6 +86,8 @@ test.describe('offers and agreements', () => {
     await look(page, 'amended')
     await page.getByRole('link', { name: '确认修改' }).or(page.getByRole('button', { name: '确认修改' })).first().click()
     await settled(page)
+    await fill(page, { 档案接收单位: '哈尔滨市人才服务中心', 接收单位地址: '哈尔滨市道里区友谊路1号', 接收单位邮编: '150010', 接收单位联系人: '王芳', 接收单位电话: '0451-86608114', 户口迁移地址: '哈尔滨市南岗区学府路1号' })
+    await page.getByRole('button', { name: '下一步：阅读' }).click()
     const now = page.getByRole('button', { name: '现在确认' })
     await expect(now).toBeDisabled()
     await look(page, 'confirm-amendment')
@@ -244,7 +246,7 @@ test.describe('an organisation', () => {
     await expect(asker.getByText(/已向.*提交申请/)).toBeVisible()
     const { page } = ours
     await visit(page, '/e/members')
-    await page.getByRole('button', { name: '同意加入：郑同事' }).click()
+    await page.getByRole('button', { name: '同意加入：郑同事', exact: true }).click()
     await dialog(page, /同意郑同事加入/).getByRole('button', { name: '同意加入' }).click()
     await told(page, '已同意加入')
     await enterEmployer(asker.context(), `136${stamp}`)
