@@ -63,7 +63,8 @@ pub struct SealNote {
 pub struct SealKey {
     key: EcdsaKeyPair,
     random: SystemRandom,
-    /// DER: the key's certificate first, then its issuers.
+    /// DER: the key's certificate first, then those between it and the authority at the root, who is known to whoever trusts
+    /// it and not part of the path (RFC 5280, 6.1).
     chain: Vec<Vec<u8>>,
 }
 
@@ -87,7 +88,9 @@ impl SealKey {
         let random = SystemRandom::new();
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_bytes(), &random)
             .map_err(|_error| SealError::Key)?;
-        let chain = trust::read_chain(certificates).map_err(|_error| SealError::Certificate)?;
+        let mut chain = trust::read_chain(certificates).map_err(|_error| SealError::Certificate)?;
+        let own = chain.first().cloned();
+        chain.retain(|der| Some(der) == own.as_ref() || !trust::is_root(der));
         let first = chain.first().ok_or(SealError::Certificate)?;
         let certificate = Certificate::from_der(first).map_err(|_error| SealError::Certificate)?;
         let certified = trust::public_key(&certificate).ok_or(SealError::Certificate)?;

@@ -74,8 +74,11 @@ pub async fn sign_in(
     }
 }
 
-/// True when the code was used before, or when the pause after that is not over.
+/// True when the code was used before, or when the pause after that is not over: a patient client has called again by then,
+/// with a captcha that was good for once.
 fn used(error: &anyhow::Error) -> bool {
     let problem = error.downcast_ref::<Problem>();
-    problem.is_some_and(|problem| ["SECOND_FACTOR_WRONG", "LOGIN_THROTTLED"].contains(&problem.code()))
+    problem.is_some_and(|problem| {
+        ["SECOND_FACTOR_WRONG", "LOGIN_THROTTLED", "CAPTCHA_INVALID"].contains(&problem.code())
+    })
 }

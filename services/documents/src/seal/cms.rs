@@ -218,6 +218,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, der::Error> {
             *certified.issuer() == signer.signer.issuer && *certified.serial_number() == signer.signer.serial
         })
         .ok_or_else(malformed)?;
+    // Versions, names of algorithms and the like are in no digest: they are what we write, or somebody has been at them.
+    let mut chain = vec![certificate.to_der()?];
+    for other in data.certificates.iter().flat_map(SetOfVec::iter) {
+        if other != certificate {
+            chain.push(other.to_der()?);
+        }
+    }
+    let written = signed_data(attributes.clone(), signer.signature.as_bytes(), &chain);
+    if written.map_err(|_error| malformed())? != bytes {
+        return Err(malformed());
+    }
     Ok(Parsed {
         certificate: certificate.clone(),
         digest: digest.as_bytes().to_vec(),

@@ -58,6 +58,14 @@ pub(super) fn read_chain(pem: &str) -> Result<Vec<Vec<u8>>, der::Error> {
     certificates.iter().map(Encode::to_der).collect()
 }
 
+/// True for a certificate that names itself as its issuer.
+pub(super) fn is_root(der: &[u8]) -> bool {
+    Certificate::from_der(der).is_ok_and(|certificate| {
+        let body = certificate.tbs_certificate();
+        body.issuer() == body.subject()
+    })
+}
+
 /// The certificate's P-256 point; nothing for another kind of key.
 pub(super) fn public_key(certificate: &Certificate) -> Option<&[u8]> {
     let info = certificate.tbs_certificate().subject_public_key_info();
