@@ -1,7 +1,7 @@
 // What a student does beside the main job: own data, devices, password, privacy, portrait, corrections, and leaving.
 import { readFileSync } from 'node:fs'
 import type { Page } from '@playwright/test'
-import { dialog, enterStudent, expect, fill, forgive, look, offer, PAPER, PASSWORD, type Student, test, told, visit } from './people'
+import { enterStudent, expect, fill, forgive, look, offer, PAPER, PASSWORD, type Student, test, told, visit } from './people'
 import { get } from './session'
 
 let me: Student
@@ -42,22 +42,6 @@ test('all data are taken along, to read and for programs', async () => {
   const told = readFileSync(await json.path(), 'utf8')
   expect(() => JSON.parse(told) as unknown).not.toThrow()
   expect(told).toContain(me.number)
-})
-
-test('the wish to leave is asked for, and taken back', async () => {
-  const { page } = me
-  await visit(page, '/s/profile/data')
-  await page.getByRole('button', { name: '注销账户' }).click()
-  const asks = dialog(page, '注销账户')
-  await look(page, 'erasure')
-  await asks.getByRole('button', { name: '取消' }).click()
-  await expect(page.getByRole('button', { name: '注销账户' })).toBeVisible()
-  await page.getByRole('button', { name: '注销账户' }).click()
-  await asks.getByRole('button', { name: '申请注销' }).click()
-  await expect(page.getByText(/账户将于.*注销/)).toBeVisible()
-  await look(page, 'erasure-waits')
-  await page.getByRole('button', { name: '撤回申请，保留账户' }).click()
-  await expect(page.getByRole('button', { name: '注销账户' })).toBeVisible()
 })
 
 test('other devices are ended, one and all', async ({ open }) => {
@@ -143,31 +127,4 @@ test('a portrait is cut and kept, and removed', async () => {
   await page.getByRole('button', { name: '删除头像' }).click()
   await told(page, '头像已删除')
   await expect(page.getByText('还没有头像')).toBeVisible()
-})
-
-test('a correction is asked for with proof, and taken back', async ({ office }) => {
-  const { page } = me
-  await visit(page, '/s/origin/correct')
-  await page.getByRole('button', { name: '申请纠错' }).click()
-  await expect(page.getByRole('alert')).toBeFocused()
-  await page.getByLabel('要更正哪一项').selectOption({ label: '姓名' })
-  await page.getByLabel('姓名应当是').fill(`${me.name}雪`)
-  await page.getByLabel('姓名的证明材料').setInputFiles(PAPER)
-  await expect(page.getByText('paper.png')).toBeVisible()
-  await page.getByLabel('再更正一项').selectOption({ label: '班级' })
-  await page.getByRole('button', { name: '不更正班级' }).click()
-  await fill(page, { 纠错原因: '户口簿上的姓名与学籍不同，已附证明' })
-  await look(page, 'correction')
-  await page.getByRole('button', { name: '申请纠错' }).click()
-  await told(page, '已提交纠错申请')
-  await expect(page.getByRole('insertion').filter({ hasText: `${me.name}雪` })).toBeVisible()
-  await look(page, 'correction-sent')
-  const { corrections } = await get<{ corrections: { id: string }[] }>(page.context(), '/v1/corrections')
-  await visit(office, `/c/review/correction/${corrections[0]?.id ?? ''}`)
-  await expect(office.getByRole('heading', { name: me.name })).toBeVisible()
-  await look(office, 'correction-review')
-  await page.getByRole('button', { name: '撤回' }).click()
-  await dialog(page, '撤回这次纠错申请').getByRole('button', { name: '撤回' }).click()
-  await told(page, '已撤回纠错申请')
-  await expect(page.getByText('已撤回').first()).toBeVisible()
 })
