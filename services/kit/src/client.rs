@@ -292,12 +292,14 @@ impl ServiceChannel {
             tracing::warn!(peer = self.service, error = %crate::status::Chain(&error), "peer cannot be reached");
             unavailable()
         };
+        let begun = |answer: Response<Body>| whole(self.service.clone(), answer);
         let streams = access::rule(request.uri().path()).is_none_or(|rule| rule.client_streaming);
         if streams {
             let Some(replica) = peer.turn().into_iter().next() else {
                 return Err(unavailable());
             };
-            return replica.channel.clone().oneshot(request).await.map_err(failed);
+            let answer = replica.channel.clone().oneshot(request).await;
+            return answer.map(begun).map_err(failed);
         }
         let (parts, body) = request.into_parts();
         // One message of a generated client, in memory already: collecting cannot fail.
@@ -310,7 +312,7 @@ impl ServiceChannel {
                         tracing::debug!(peer = self.service, error = %crate::status::Chain(&error), "not taken");
                         peer.avoid(replica);
                     }
-                    answer => return answer.map_err(failed),
+                    answer => return answer.map(begun).map_err(failed),
                 }
             }
             if !last_round {
@@ -354,6 +356,17 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(HeaderName::from_static(name), value);
     }
+}
+
+/// An answer whose peer goes away in the middle of it ends like one that never began: what the peer itself has to say of a
+/// failure comes in trailers, so any error of the body is the connection's.
+fn whole(peer: String, answer: Response<Body>) -> Response<Body> {
+    answer.map(|body| {
+        Body::new(body.map_err(move |error| {
+            tracing::warn!(peer, %error, "an answer broke off");
+            unavailable()
+        }))
+    })
 }
 
 /// True when there was no connection to send on, or it ended before the peer took the call: the connection's last frame

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::status::Fault;
@@ -68,14 +68,9 @@ impl<'a, R: Message> Call<'a, R> {
     /// # Errors
     /// INVALID_ARGUMENT when the same id came with another body; database errors.
     pub async fn claim(&self, conn: &mut PgConnection) -> Result<Claim, Fault> {
-        if self.request_id.is_empty() {
+        let Some(id) = self.id()? else {
             return Ok(Claim::Fresh(Ticket(None)));
-        }
-        let id: Uuid = self
-            .request_id
-            .parse()
-            .map_err(|_| Fault::invalid("requestId", "REQUEST_ID_INVALID", "requestId 必须是 UUID"))?;
-        let hash = Sha256::digest(self.request.encode_to_vec()).to_vec();
+        };
         let inserted = sqlx::query(
             "INSERT INTO idempotency_keys (caller, method, request_id, request_hash) VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING",
@@ -83,28 +78,17 @@ impl<'a, R: Message> Call<'a, R> {
         .bind(self.caller)
         .bind(self.method)
         .bind(id)
-        .bind(&hash)
+        .bind(self.hash())
         .execute(&mut *conn)
         .await?;
         if inserted.rows_affected() == 1 {
             return Ok(Claim::Fresh(Ticket(Some((self.caller, self.method, id)))));
         }
-        let (first_hash, response): (Vec<u8>, Option<Vec<u8>>) = sqlx::query_as(
-            "SELECT request_hash, response FROM idempotency_keys WHERE caller = $1 AND method = $2 AND request_id = $3",
-        )
-        .bind(self.caller)
-        .bind(self.method)
-        .bind(id)
-        .fetch_one(conn)
-        .await?;
-        if first_hash != hash {
-            return Err(Fault::invalid(
-                "requestId",
-                "REQUEST_ID_REUSED",
-                "这个 requestId 已用于另一次不同的请求，请为新的请求换一个",
-            ));
-        }
-        Ok(Claim::Replay(response.unwrap_or_default().into()))
+        let first = self.kept(conn, id).await?;
+        // Whoever claimed it is done, and clearing away takes days: the row is there.
+        first
+            .map(Claim::Replay)
+            .ok_or_else(|| Fault::internal(&sqlx::Error::RowNotFound))
     }
 
     /// The first answer, when this is a repeat. For calls with slow work that should not hold a connection: they look here
@@ -113,13 +97,44 @@ impl<'a, R: Message> Call<'a, R> {
     /// # Errors
     /// As [`Self::claim`]; INTERNAL when the saved answer cannot be read.
     pub async fn first_answer<A: Message + Default>(&self, pool: &PgPool) -> Result<Option<A>, Fault> {
+        let Some(id) = self.id()? else {
+            return Ok(None);
+        };
+        let first = self.kept(pool, id).await?.map(Claim::Replay);
+        Ok(first.map(Claim::fresh_or).transpose()?.and_then(Result::err))
+    }
+
+    fn id(&self) -> Result<Option<Uuid>, Fault> {
         if self.request_id.is_empty() {
             return Ok(None);
         }
-        let mut transaction = pool.begin().await?;
-        let claim = self.claim(&mut transaction).await?;
-        transaction.rollback().await?;
-        Ok(claim.fresh_or()?.err())
+        let id = self.request_id.parse();
+        id.map(Some)
+            .map_err(|_| Fault::invalid("requestId", "REQUEST_ID_INVALID", "requestId 必须是 UUID"))
+    }
+
+    fn hash(&self) -> Vec<u8> {
+        Sha256::digest(self.request.encode_to_vec()).to_vec()
+    }
+
+    /// What was answered under this id before.
+    async fn kept(&self, from: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Bytes>, Fault> {
+        let first: Option<(Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+            "SELECT request_hash, response FROM idempotency_keys WHERE caller = $1 AND method = $2 AND request_id = $3",
+        )
+        .bind(self.caller)
+        .bind(self.method)
+        .bind(id)
+        .fetch_optional(from)
+        .await?;
+        match first {
+            Some((hash, _)) if hash != self.hash() => Err(Fault::invalid(
+                "requestId",
+                "REQUEST_ID_REUSED",
+                "这个 requestId 已用于另一次不同的请求，请为新的请求换一个",
+            )),
+            first => Ok(first.map(|(_, response)| response.unwrap_or_default().into())),
+        }
     }
 }
 

@@ -277,15 +277,19 @@ async fn broken_requests_are_malformed_and_unknown_methods_unimplemented() {
 
 #[tokio::test]
 async fn a_call_ends_at_its_deadline_and_at_the_limit() {
-    let bench = bench(|common| common.limits.request_timeout_ms = 100);
-    let mut client = directory(&bench, "contracts");
+    let patient = bench(|common| common.limits.request_timeout_ms = 600_000);
     let mut request = Request::new(find("wait"));
     request.set_timeout(Duration::from_millis(30));
-    let begin = std::time::Instant::now();
-    let status = client.find_student(request).await.unwrap_err();
-    assert_eq!(status.code(), Code::DeadlineExceeded);
-    assert!(begin.elapsed() < Duration::from_millis(95));
-    let status = client.find_student(find("wait")).await.unwrap_err();
+    let status = directory(&patient, "contracts").find_student(request).await;
+    assert_eq!(status.unwrap_err().code(), Code::DeadlineExceeded);
+
+    let hasty = bench(|common| common.limits.request_timeout_ms = 100);
+    let mut request = Request::new(find("wait"));
+    request.set_timeout(Duration::from_secs(600));
+    let status = directory(&hasty, "contracts")
+        .find_student(request)
+        .await
+        .unwrap_err();
     assert_eq!(
         (status.code(), reason(&status).as_str()),
         (Code::DeadlineExceeded, "DEADLINE_EXCEEDED")

@@ -23,6 +23,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, service::interceptor::InterceptedService, transport::Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_types::StatusExt as _;
 
 use crate::ground::{Bench, SCHOOL, bench, entered, find};
 
@@ -157,6 +158,28 @@ async fn a_drain_ends_in_time_though_a_call_does_not() {
         .unwrap()
         .unwrap();
     stuck.abort();
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_a_peer_that_is_away() {
+    let bench = bench(|_| {});
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        let (_call, mut answer) = connection.accept().await.unwrap().unwrap();
+        let head = http::Response::builder().header("content-type", "application/grpc");
+        let _body = answer.send_response(head.body(()).unwrap(), false).unwrap();
+        // What was said so far leaves; then the process is gone.
+        let _ = tokio::time::timeout(Duration::from_millis(200), connection.accept()).await;
+    });
+    let mut client = DirectoryServiceClient::new(remote(&bench, &url).get("identity"));
+    let status = client.find_student(find("x")).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    let details = status.get_error_details();
+    assert_eq!(details.error_info().unwrap().reason, "PEER_UNAVAILABLE");
+    assert!(details.retry_info().is_some());
 }
 
 #[tokio::test]
