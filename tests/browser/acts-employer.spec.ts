@@ -1,7 +1,121 @@
-// What an employer does beside the main job: keeps its members, and renews its admission.
+// What an employer does beside the main job: takes offers back, offers anew, changes and cancels what was signed, keeps its
+// members, and renews its admission.
 import type { Page } from '@playwright/test'
 import { sql } from './database'
-import { admit, because, dialog, enterEmployer, expect, fill, look, organisation, type Organisation, PAPER, PASSWORD, test, told, visit } from './people'
+import { accept, admit, because, dialog, enterEmployer, expect, fill, look, offer, organisation, type Organisation, PAPER, PASSWORD, read, settled, type Student, test, told, visit } from './people'
+import { get } from './session'
+
+test.describe('offers and agreements', () => {
+  const people: Partial<Record<'amended' | 'cancelled' | 'declining' | 'withdrawn', Student>> = {}
+  const offers: Partial<Record<keyof typeof people, string>> = {}
+  const who = (name: keyof typeof people): Student & { offer: string } => {
+    const [found, sent] = [people[name], offers[name]]
+    if (found === undefined || sent === undefined) throw new Error(`no offer to who is to be ${name}`)
+    return { ...found, offer: sent }
+  }
+
+  test.beforeAll(async ({ employer, student }) => {
+    for (const name of ['amended', 'cancelled', 'declining', 'withdrawn'] as const) {
+      const one = (people[name] = await student({ approved: true }))
+      offers[name] = await offer(employer.context(), one)
+    }
+    const readings = []
+    for (const name of ['amended', 'cancelled'] as const) readings.push(await read(who(name).page.context(), who(name).offer))
+    for (const reading of readings) await accept(reading)
+  })
+
+  test.afterAll(async () => {
+    for (const one of Object.values(people)) await one.page.context().close()
+  })
+
+  test('an offer is taken back from the list, and its student sees why', async ({ employer }) => {
+    const { name, page, offer: id } = who('withdrawn')
+    await visit(employer, '/e/agreements?state=PENDING_STUDENT')
+    await employer.getByRole('checkbox', { name: `选择${name}的邀请` }).first().check()
+    await look(employer, 'chosen-offers')
+    await employer.getByRole('button', { name: '撤回邀请' }).click()
+    await because(employer, '撤回 1 份邀请', '岗位已经取消', '撤回邀请')
+    await expect(dialog(employer, '撤回结果')).toContainText('共 1 条，成功 1 条')
+    await employer.keyboard.press('Escape')
+    await visit(page, `/s/signing/online/${id}`)
+    await expect(page.getByText('岗位已经取消').first()).toBeVisible()
+    await look(page, 'withdrawn')
+  })
+
+  test('a student declines, and the employer offers anew on better terms', async ({ employer }) => {
+    const { name, page, offer: id } = who('declining')
+    await visit(page, `/s/signing/online/${id}`)
+    await page.getByRole('button', { name: '拒绝', exact: true }).click()
+    await look(page, 'decline')
+    await because(page, '拒绝这份邀请', '月薪低于预期', '拒绝邀请')
+    await told(page, '已拒绝这份邀请')
+    await visit(employer, `/e/agreements/${id}`)
+    await expect(employer.getByText('月薪低于预期').first()).toBeVisible()
+    await look(employer, 'declined')
+    await employer.getByRole('button', { name: '重新发出' }).click()
+    await employer.waitForURL(/\/edit$/)
+    await settled(employer)
+    await expect(employer.getByLabel('岗位', { exact: true })).toHaveValue('软件工程师')
+    await employer.getByLabel('转正月薪').fill('9000')
+    await employer.getByLabel('试用期月薪').fill('8000')
+    await employer.getByRole('button', { name: '保存并预览' }).click()
+    await employer.waitForURL(/\/e\/agreements\/[0-9a-f-]{36}$/)
+    await employer.getByRole('button', { name: '发出邀请' }).click()
+    await dialog(employer).getByRole('button', { name: '发出邀请' }).click()
+    await told(employer, `已向${name}发出邀请`)
+    await visit(page, `/s/signing/online/${employer.url().split('/').at(-1) ?? ''}`)
+    await expect(page.getByText('9,000').first()).toBeVisible()
+  })
+
+  test('a signed agreement is changed, and its student reads and confirms the change', async ({ employer }) => {
+    const { page, offer: id } = who('amended')
+    await visit(employer, `/e/agreements/${id}`)
+    await employer.getByRole('button', { name: '修改协议' }).click()
+    await employer.waitForURL(/\/edit$/)
+    await settled(employer)
+    await employer.getByRole('textbox', { name: '原因' }).fill('部门调整，月薪上调')
+    await employer.getByLabel('转正月薪').fill('8800')
+    await employer.getByLabel('试用期月薪').fill('7200')
+    await look(employer, 'amend')
+    await employer.getByRole('button', { name: '提交修改' }).click()
+    await told(employer, '已提交修改')
+    await visit(page, `/s/signing/online/${id}`)
+    const changes = page.getByRole('table')
+    await expect(changes.getByRole('row', { name: /8,?800/ })).toBeVisible()
+    await look(page, 'amended')
+    await page.getByRole('link', { name: '确认修改' }).or(page.getByRole('button', { name: '确认修改' })).first().click()
+    await settled(page)
+    await fill(page, { 档案接收单位: '哈尔滨市人才服务中心', 接收单位地址: '哈尔滨市道里区友谊路1号', 接收单位邮编: '150010', 接收单位联系人: '王芳', 接收单位电话: '0451-86608114', 户口迁移地址: '哈尔滨市南岗区学府路1号' })
+    await page.getByRole('button', { name: '下一步：阅读' }).click()
+    const now = page.getByRole('button', { name: '现在确认' })
+    await expect(now).toBeDisabled()
+    await look(page, 'confirm-amendment')
+    await expect(now).toBeEnabled({ timeout: 30_000 })
+    await now.click()
+    await page.waitForURL(/signed$/)
+    const { terms: agreed } = await get<{ terms: { salary: number } }>(page.context(), `/v1/agreements/${id}`)
+    expect(agreed.salary).toBe(8800)
+  })
+
+  test('both cancel what the school has not decided', async ({ employer }) => {
+    const { page, offer: id } = who('cancelled')
+    await visit(page, `/s/signing/online/${id}`)
+    await page.getByRole('button', { name: '申请撤销协议' }).click()
+    await because(page, '申请撤销协议', '收到了研究生录取通知', '申请撤销')
+    await told(page, '已申请撤销，等单位答复')
+    await look(page, 'cancel-asked')
+    await visit(employer, '/e/home')
+    await expect(employer.getByText('学生申请撤销协议，请答复').first()).toBeVisible()
+    await visit(employer, `/e/agreements/${id}`)
+    await expect(employer.getByText('收到了研究生录取通知').first()).toBeVisible()
+    await look(employer, 'cancel-answer')
+    await employer.getByRole('button', { name: '同意撤销', exact: true }).click()
+    await dialog(employer, '同意撤销协议').getByRole('button', { name: '同意撤销' }).click()
+    await told(employer, '协议已撤销')
+    await visit(page, `/s/signing/online/${id}`)
+    await expect(page.getByText('双方撤销').first()).toBeVisible()
+  })
+})
 
 test.describe('an organisation', () => {
   test.describe.configure({ mode: 'serial' })
