@@ -1,9 +1,10 @@
-// What an employer does beside the main job: takes offers back, offers anew, changes and cancels what was signed, keeps its
-// members, and renews its admission.
+// What an employer does beside the main job: takes offers back, offers anew, changes and cancels what was signed, invites many by
+// a sheet, keeps its members, and renews its admission.
 import type { Page } from '@playwright/test'
 import { sql } from './database'
-import { accept, admit, because, dialog, enterEmployer, expect, fill, look, offer, organisation, type Organisation, PAPER, PASSWORD, read, settled, type Student, test, told, visit } from './people'
-import { get } from './session'
+import { accept, admit, because, dialog, enterEmployer, expect, fill, forgive, look, offer, organisation, type Organisation, PAPER, PASSWORD, read, settled, type Student, terms, test, told, visit } from './people'
+import { get, LOGINS } from './session'
+import { workbook } from './sheet'
 
 test.describe('offers and agreements', () => {
   const people: Partial<Record<'amended' | 'cancelled' | 'declining' | 'withdrawn', Student>> = {}
@@ -115,6 +116,68 @@ test.describe('offers and agreements', () => {
     await visit(page, `/s/signing/online/${id}`)
     await expect(page.getByText('双方撤销').first()).toBeVisible()
   })
+})
+
+/** The first step of many offers: what they have in common. */
+async function commonTerms(page: Page): Promise<void> {
+  await visit(page, '/e/bulk')
+  const { position, workAddress, insurance, release } = terms() as Record<string, string>
+  await fill(page, { 岗位: position ?? '', 工作地址: workAddress ?? '', 劳动合同期限: '36', 转正月薪: '8000', 试用期: '3', 社会保险与公积金: insurance ?? '', 可以解除的情形: release ?? '' })
+  await page.getByLabel('试用期月薪').fill('7000')
+  await page.getByLabel('职位类别').and(page.locator('select')).selectOption({ index: 1 })
+  await page.getByRole('combobox', { name: '工作地点' }).fill('南岗')
+  await page.locator('.code-list').getByRole('option', { name: /南岗区/ }).first().click()
+  await page.getByLabel('报到期限').fill(`${new Date().getFullYear() + 1}-07-10`)
+  await page.getByRole('button', { name: '下一步：学生名单' }).click()
+  await expect(page.getByRole('heading', { name: '学生名单' })).toBeVisible()
+}
+
+test('many are invited by a workbook, and of the wrong line it is said what is wrong', async ({ employer, student }) => {
+  const one = await student({ approved: true })
+  await commonTerms(employer)
+  const rows = [['学校', '学号', '姓名'], [LOGINS.student.school, one.number, one.name], [LOGINS.student.school, one.number, '张冠李']]
+  const mimeType = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
+  await employer.locator('input[type=file]').setInputFiles({ name: '邀请名单.xlsx', mimeType, buffer: workbook(rows) })
+  await expect(employer.getByText('已选择“邀请名单.xlsx”')).toBeVisible()
+  await employer.getByRole('button', { name: '检查', exact: true }).click()
+  await expect(employer.getByText('共 2 行，1 行可以发出')).toBeVisible()
+  await expect(employer.getByRole('listitem').filter({ hasText: '张冠李' })).toContainText('第 3 行')
+  await look(employer, 'bulk-checked')
+  // The line breaks while they are sent: nothing is lost, and nobody is invited twice.
+  forgive(/bulkOffer|ERR_FAILED/)
+  await employer.route('**/v1/agreements:bulkOffer', (route) => route.abort(), { times: 1 })
+  await employer.getByRole('button', { name: '发出 1 份邀请' }).click()
+  await expect(employer.getByRole('alert').filter({ hasText: '连不上服务器' })).toBeVisible()
+  await look(employer, 'bulk-broken')
+  await employer.getByRole('button', { name: '发出 1 份邀请' }).click()
+  await expect(employer.getByText('已发出 1 份，共 2 行')).toBeVisible()
+  await look(employer, 'bulk-sent')
+  const { agreements } = await get<{ agreements: { state: string }[] }>(one.page.context(), '/v1/agreements:mine')
+  expect(agreements).toHaveLength(1)
+  await one.page.context().close()
+})
+
+test('a long list breaks off after its first piece, and is gone on with', async ({ employer, student }) => {
+  const one = await student({ approved: true })
+  const unknown = Array.from({ length: 26 }, (_, at) => `${LOGINS.student.school},99990${String(at).padStart(3, '0')},无此人`)
+  await commonTerms(employer)
+  const csv = ['学校,学号,姓名', `${LOGINS.student.school},${one.number},${one.name}`, ...unknown].join('\r\n')
+  await employer.locator('input[type=file]').setInputFiles({ name: '名单.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) })
+  await employer.getByRole('button', { name: '检查', exact: true }).click()
+  await expect(employer.getByText('共 27 行，1 行可以发出')).toBeVisible()
+  await employer.getByRole('button', { name: '改正第 2 行' }).click()
+  await expect(employer.locator('input:focus')).toHaveAttribute('aria-label', /第 2 行/)
+  forgive(/bulkOffer|ERR_FAILED/)
+  let calls = 0
+  await employer.route('**/v1/agreements:bulkOffer', (route) => (++calls === 2 ? route.abort() : route.continue()))
+  await employer.getByRole('button', { name: '发出 1 份邀请' }).click()
+  await expect(employer.getByText('中途中断。已发出的不会重复')).toBeVisible()
+  await employer.getByRole('button', { name: '继续发出' }).click()
+  await expect(employer.getByText('已发出 1 份，共 27 行')).toBeVisible()
+  await employer.unroute('**/v1/agreements:bulkOffer')
+  const { agreements } = await get<{ agreements: { state: string }[] }>(one.page.context(), '/v1/agreements:mine')
+  expect(agreements).toHaveLength(1)
+  await one.page.context().close()
 })
 
 test.describe('an organisation', () => {
