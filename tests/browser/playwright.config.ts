@@ -25,7 +25,8 @@ export default defineConfig({
     actionTimeout: 15_000,
     navigationTimeout: 30_000,
     screenshot: 'only-on-failure',
-    trace: 'retain-on-failure',
+    // A trace films each page, which costs as much as the test itself.
+    trace: 'on-first-retry',
   },
   projects: [
     { name: 'walk', testMatch: 'walk.spec.ts' },
