@@ -67,7 +67,7 @@ servers: ## Keeps private servers open and prints the environment that tests wan
 	$(CLIPPY) cargo build -p qihang-tests --bin with-servers
 	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/with-servers
 
-# Which measurements: all when empty, else some of papers suite gateway login overload messages roster.
+# Which measurements: all when empty, else some of papers suite gateway login accept overload messages roster.
 ONLY ?=
 
 bench: ## Measures, each thing against a stated baseline; ONLY= picks some

@@ -18,6 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 use crate::{
     SCHOOL,
     measure::{Line, Series, child, cpu, micros},
+    tell,
 };
 
 /// Requests of a round.
@@ -209,11 +210,6 @@ impl Drop for Envoy {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-#[expect(clippy::print_stderr, reason = "what a person at the terminal should know")]
-fn tell(text: &str) {
-    eprintln!("{text}");
 }
 
 const SETTINGS: &str = r#"

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use qihang_standalone::demo::{
     api::text,
-    papers::terms,
+    papers::{acceptance, terms},
     people::{Student, student},
     walk::{PASSWORD, offices::Offices},
 };
@@ -198,16 +198,11 @@ impl Walker {
 
     pub(crate) async fn accept(&self, read: &Read) -> anyhow::Result<()> {
         let id = &read.id;
-        let accept = json!({
-            "revision": read.revision, "readToken": read.token,
-            "archive": {
-                "receiver": "哈尔滨市人才服务局", "address": "哈尔滨市道里区经纬二道街1号", "postcode": "150010", "contact": "档案科",
-                "phone": "0451-84664000",
-            },
-            "household": { "address": "黑龙江省哈尔滨市南岗区西大直街92号" },
-        });
         self.student
-            .post(&format!("/v1/agreements/{id}:accept"), accept)
+            .post(
+                &format!("/v1/agreements/{id}:accept"),
+                acceptance(&read.revision, &read.token),
+            )
             .await?;
         self.note(History::Agreement, id, "accept")
     }

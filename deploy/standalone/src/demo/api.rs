@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::Ipv4Addr,
     time::{Duration, Instant},
 };
 
@@ -23,6 +24,7 @@ pub struct Api {
     http: Client,
     base: String,
     token: Option<String>,
+    address: Option<Ipv4Addr>,
     ids: Ids,
     patient: bool,
 }
@@ -90,6 +92,7 @@ impl Api {
             http,
             base: base.trim_end_matches('/').to_owned(),
             token: None,
+            address: None,
             ids: Ids::random(),
             patient: false,
         })
@@ -100,6 +103,15 @@ impl Api {
     pub fn patient(self) -> Self {
         Self {
             patient: true,
+            ..self
+        }
+    }
+
+    /// The same API, calling from another address as far as a gateway believes this one: limits count by it.
+    #[must_use]
+    pub fn at(self, address: Ipv4Addr) -> Self {
+        Self {
+            address: Some(address),
             ..self
         }
     }
@@ -167,6 +179,9 @@ impl Api {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
+        }
+        if let Some(address) = self.address {
+            request = request.header("x-forwarded-for", address.to_string());
         }
         if [Method::POST, Method::PATCH].contains(method) {
             request = request.header("idempotency-key", self.ids.new_id().to_string());

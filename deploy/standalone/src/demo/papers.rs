@@ -25,6 +25,18 @@ pub fn terms() -> Value {
     })
 }
 
+/// What a student accepts an offer with that was read.
+pub fn acceptance(revision: &Value, read_token: &str) -> Value {
+    json!({
+        "revision": revision, "readToken": read_token,
+        "archive": {
+            "receiver": "哈尔滨市人才服务局", "address": "哈尔滨市道里区经纬二道街1号", "postcode": "150010", "contact": "档案科",
+            "phone": "0451-84664000",
+        },
+        "household": { "address": "黑龙江省哈尔滨市南岗区西大直街92号" },
+    })
+}
+
 /// A day half a year from now.
 fn report_by() -> String {
     let day = qihang_kit::clock::Clock::system().now().date() + time::Duration::days(180);

@@ -1,6 +1,7 @@
 //! The main job, step by step, through the HTTP API alone.
 
 pub mod offices;
+mod reading;
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use super::{
     people::{self, Student},
     roster::{self, COHORT},
 };
+
+pub use self::reading::Reading;
 
 /// Password of everybody in the demonstration.
 pub const PASSWORD: &str = "Songhua.River.88";
@@ -330,31 +333,13 @@ impl<R: FnMut(Step)> Walk<'_, R> {
     }
 
     async fn accept(&mut self, student: &Api, id: &str) -> anyhow::Result<()> {
-        let opened = student
-            .post(&format!("/v1/agreements/{id}:open"), json!({}))
-            .await?;
-        let revision = opened.pointer("/revision").cloned().unwrap_or_default();
-        let read = student
-            .post(
-                &format!("/v1/agreements/{id}/readTokens"),
-                json!({ "revision": revision }),
-            )
-            .await?;
+        let reading = Reading::begin(student, id).await?;
         let preview = student.download(&format!("/v1/agreements/{id}/pages/1")).await?;
         self.done(
             "学生打开协议并阅读",
             format!("预览图 {} KiB", preview.len() / 1024),
         );
-        let accept = json!({
-            "revision": revision, "readToken": text(&read, "/token"),
-            "archive": {
-                "receiver": "哈尔滨市人才服务局", "address": "哈尔滨市道里区经纬二道街1号", "postcode": "150010", "contact": "档案科",
-                "phone": "0451-84664000",
-            },
-            "household": { "address": "黑龙江省哈尔滨市南岗区西大直街92号" },
-        });
-        let path = format!("/v1/agreements/{id}:accept");
-        let accepted = patiently(async || student.post(&path, accept.clone()).await).await?;
+        let accepted = patiently(async || reading.accept().await).await?;
         ensure!(
             text(&accepted, "/state") == "AGREEMENT_STATE_PENDING_REVIEW",
             "not accepted: {accepted}"
