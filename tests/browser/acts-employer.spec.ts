@@ -1,9 +1,9 @@
-// What an employer does beside the main job: takes offers back, offers anew, changes and cancels what was signed, invites many by
+// What an employer does beside the main job: takes offers back, offers anew, deletes drafts, changes and cancels what was signed, invites many by
 // a sheet, keeps its members, and renews its admission.
 import type { Page } from '@playwright/test'
 import { sql } from './database'
 import { accept, admit, because, dialog, enterEmployer, expect, fill, forgive, look, offer, organisation, type Organisation, PAPER, PASSWORD, read, settled, type Student, terms, test, told, visit } from './people'
-import { get, LOGINS } from './session'
+import { get, LOGINS, post } from './session'
 import { workbook } from './sheet'
 
 test.describe('offers and agreements', () => {
@@ -96,6 +96,30 @@ test.describe('offers and agreements', () => {
     await page.waitForURL(/signed$/)
     const { terms: agreed } = await get<{ terms: { salary: number } }>(page.context(), `/v1/agreements/${id}`)
     expect(agreed.salary).toBe(8800)
+  })
+
+  test('drafts are deleted, one on its page and the others from the list', async ({ employer }) => {
+    const { name, number } = who('declining')
+    const [first, ...others] = ['前端工程师', '测试工程师', '运维工程师'].map((position) => ({ schoolCode: LOGINS.student.school, studentNumber: number, studentName: name, terms: { ...terms(), position } }))
+    const draft = await post(employer.context(), '/v1/agreements', first ?? {})
+    for (const other of others) await post(employer.context(), '/v1/agreements', other)
+    await visit(employer, `/e/agreements/${String(draft['id'])}`)
+    await employer.getByRole('button', { name: '删除草稿' }).click()
+    await look(employer, 'discard')
+    await dialog(employer, '删除这份草稿').getByRole('button', { name: '取消' }).click()
+    await employer.getByRole('button', { name: '删除草稿' }).click()
+    await dialog(employer, '删除这份草稿').getByRole('button', { name: '删除草稿' }).click()
+    await told(employer, '已删除草稿')
+    await employer.waitForURL(/\/e\/agreements$/)
+    await visit(employer, '/e/agreements?state=DRAFT')
+    await expect(employer.getByRole('row', { name: /前端工程师/ })).toHaveCount(0)
+    for (const position of ['测试工程师', '运维工程师']) await employer.getByRole('row', { name: new RegExp(position) }).getByRole('checkbox').check()
+    await look(employer, 'chosen-drafts')
+    await employer.getByRole('button', { name: '删除草稿' }).click()
+    await dialog(employer, '删除 2 份草稿').getByRole('button', { name: '删除草稿' }).click()
+    await expect(dialog(employer, '删除结果')).toContainText('共 2 条，成功 2 条')
+    await employer.keyboard.press('Escape')
+    await expect(employer.getByRole('row', { name: /测试工程师|运维工程师/ })).toHaveCount(0)
   })
 
   test('both cancel what the school has not decided', async ({ employer }) => {

@@ -28,6 +28,11 @@ export function changeOf(agreement: Agreement): 'update' | 'edit' | 'amend' | un
   return (['update', 'edit', 'amend'] as const).find((name) => may(agreement, name))
 }
 
+/** Under which name the device keeps what is typed into an offer's form. */
+export function formDraft(account: string | undefined, mode: string, id = ''): string {
+  return `employer.offer.${account ?? ''}.${mode}.${id}`
+}
+
 export type Due = 'cancel' | 'draft' | 'rejected' | 'amending' | 'waiting'
 
 /** What of an agreement belongs on the employer's desk; a refused one that was offered anew does not any more. */
