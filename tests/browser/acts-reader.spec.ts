@@ -1,6 +1,7 @@
 // What who cannot see the pages is told, where a machine's rules do not reach: names of dialogs, what is announced, where the
 // focus goes and comes back to, headers of tables, and the words of one page as they are read out.
-import { DESK, dialog, expect, test, visit } from './people'
+import { sql } from './database'
+import { DESK, dialog, expect, forgive, look, PASSWORD, test, visit } from './people'
 
 test('a page of each role has one main part, one first heading and a named menu', async ({ office, province, employer }) => {
   for (const [page, path] of [[office, '/c/students'], [province, '/p/employers'], [employer, '/e/agreements']] as const) {
@@ -127,4 +128,29 @@ test('each dialog of an act has its own name and one first heading', async ({ of
     await page.keyboard.press('Escape')
     await expect(dialog(page)).toHaveCount(0)
   }
+})
+
+test('who is asked anew for the password is told why, and goes on where they were', async ({ student }) => {
+  const { page, number } = await student()
+  const context = page.context()
+  // The sign-in is longer ago than what wants a fresh one allows; the page's next call has its token renewed.
+  sql(`UPDATE identity.sessions SET auth_time = auth_time - interval '1 hour' WHERE account_id = (SELECT a.id FROM identity.accounts a JOIN identity.students s ON s.id = a.student_id WHERE s.student_number = '${number}')`)
+  await context.clearCookies({ name: /qh_at$/ })
+  await visit(page, '/s/profile/data')
+  // The page finds out that its token is gone by asking who is here.
+  forgive(/data:export|stepUp|v1\/account$/)
+  const button = page.getByRole('button', { name: '导出 JSON' })
+  await button.click()
+  const asks = dialog(page, '请再次确认身份')
+  await expect(asks).toContainText('需要确认是您本人操作')
+  await asks.getByLabel('登录密码').fill('不是这个密码哦哦哦')
+  await asks.getByRole('button', { name: '确认' }).click()
+  await expect(asks.getByRole('alert').or(asks.locator('.error'))).toContainText('密码')
+  await look(page, 'step-up')
+  await asks.getByLabel('登录密码').fill(PASSWORD)
+  const [file] = await Promise.all([page.waitForEvent('download'), asks.getByRole('button', { name: '确认' }).click()])
+  expect(file.suggestedFilename()).toBe('my-data.json')
+  await expect(asks).toHaveCount(0)
+  await expect(button).toBeFocused()
+  await context.close()
 })
