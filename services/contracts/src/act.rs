@@ -105,7 +105,7 @@ pub(crate) async fn apply(
     let decision = agreement::decide(&record.rules, command, by.actor()?, now)?;
     let from = record.rules.state;
     let signature = decision.signs;
-    move_slot(conn, record, &decision, now).await?;
+    move_slot(conn, record, &decision, command, now).await?;
     take_over(app, record, &decision, &with, from, now)?;
     if decision.writes_terms
         && let Some(terms) = &with.terms
@@ -129,17 +129,22 @@ async fn move_slot(
     conn: &mut PgConnection,
     record: &Record,
     decision: &Decision,
+    command: Command,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(command) = decision.slot else {
+    let Some(step) = decision.slot else {
         return Ok(());
     };
-    let slot = slots::lock(&mut *conn, record.student_id, record.cohort).await?;
+    let slot = match command {
+        // Locked already: the decision depended on it.
+        Command::Accept { slot, .. } => slot,
+        _ => slots::lock(&mut *conn, record.student_id, record.cohort).await?,
+    };
     let reference = Reference {
         kind: Kind::Online,
         id: record.rules.id,
     };
-    let next = slot::decide(slot, command, reference)?;
+    let next = slot::decide(slot, step, reference)?;
     slots::save(conn, record.student_id, record.cohort, next, now).await
 }
 

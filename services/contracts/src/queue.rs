@@ -29,6 +29,10 @@ pub(crate) async fn follow(
     }
     let row = row(app, conn, record, waiting).await?;
     queue::follow(&mut *conn, &row).await?;
+    // What begins to wait nobody has claimed: a claim went when it last stopped.
+    if from != State::PendingReview {
+        return Ok(());
+    }
     let claim = record.rules.claim.filter(|_| waiting);
     // The claimer's name is known when they claim; other steps leave it.
     let claim = match (claim, by.principal) {

@@ -25,14 +25,3 @@ pub(crate) async fn save(
     .await?;
     Ok(())
 }
-
-/// True when the record was approved at the last word.
-pub(crate) async fn approved(conn: &mut PgConnection, student_id: Uuid) -> Result<bool, Error> {
-    let approved = sqlx::query_scalar!(
-        "SELECT approved FROM contracts.origins WHERE student_id = $1",
-        student_id
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(approved.unwrap_or_default())
-}

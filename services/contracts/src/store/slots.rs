@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     domain::slot::{Kind, Reference, Slot},
     error::Error,
+    view::Around,
 };
 
 /// A slot with the time of its last change.
@@ -15,19 +16,12 @@ pub(crate) struct Found {
     pub(crate) update_time: OffsetDateTime,
 }
 
-/// Locks a student's slot for the transaction, making its row when there is none.
+/// Locks a student's slot for the transaction, making its row when there is none: in one statement, by an update of nothing.
 pub(crate) async fn lock(conn: &mut PgConnection, student_id: Uuid, cohort: i32) -> Result<Slot, Error> {
-    sqlx::query!(
-        "INSERT INTO contracts.destination_slots (student_id, cohort, state) VALUES ($1, $2, 'FREE')
-         ON CONFLICT DO NOTHING",
-        student_id,
-        cohort
-    )
-    .execute(&mut *conn)
-    .await?;
     let row = sqlx::query!(
-        "SELECT state, kind, record_id, was_held FROM contracts.destination_slots
-         WHERE student_id = $1 AND cohort = $2 FOR UPDATE",
+        "INSERT INTO contracts.destination_slots AS slot (student_id, cohort, state) VALUES ($1, $2, 'FREE')
+         ON CONFLICT (student_id, cohort) DO UPDATE SET state = slot.state
+         RETURNING state, kind, record_id, was_held",
         student_id,
         cohort
     )
@@ -65,6 +59,35 @@ pub(crate) async fn find(conn: &mut PgConnection, student_id: Uuid) -> Result<Op
         })
     })
     .transpose()
+}
+
+/// What a student's buttons depend on beside an agreement, as of now.
+pub(crate) async fn around(conn: &mut PgConnection, student_id: Uuid) -> Result<Around, Error> {
+    let row = sqlx::query!(
+        r#"SELECT contracts.kit_now() AS "now!", coalesce(origin.approved, false) AS "origin_approved!",
+                  slot.state AS "state?", slot.kind, slot.record_id, coalesce(slot.was_held, false) AS "was_held!"
+           FROM (SELECT $1::uuid AS student_id) AS student
+           LEFT JOIN contracts.origins AS origin USING (student_id)
+           LEFT JOIN LATERAL (SELECT state, kind, record_id, was_held FROM contracts.destination_slots
+                              WHERE student_id = $1 ORDER BY cohort DESC LIMIT 1) AS slot ON true"#,
+        student_id
+    )
+    .fetch_one(conn)
+    .await?;
+    let slot = row.state.as_deref().map_or(Ok(Slot::Free), |state| {
+        parse(
+            student_id,
+            state,
+            row.kind.as_deref(),
+            row.record_id,
+            row.was_held,
+        )
+    })?;
+    Ok(Around {
+        now: row.now,
+        slot,
+        origin_approved: row.origin_approved,
+    })
 }
 
 /// Saves a slot that this transaction has locked.
