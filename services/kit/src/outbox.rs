@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::{status::Fault, telemetry};
 
-/// Postgres channel that wakes the relay of a service; the payload is the schema.
-pub(crate) const CHANNEL: &str = "qihang_outbox";
+/// How the name of the Postgres channel begins that wakes the relay of a service; the schema ends it, so that services which
+/// share a database do not wake each other.
+pub(crate) const CHANNEL: &str = "qihang_outbox_";
 
 /// Wakes this process's relay at once, before the database's notice arrives.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +61,7 @@ pub async fn publish(conn: &mut PgConnection, message: Outgoing) -> Result<(), F
         "WITH written AS (
              INSERT INTO outbox (id, key, aggregate, payload, traceparent) VALUES ($1, $2, $3, $4, $5)
          )
-         SELECT pg_notify($6, current_schema())",
+         SELECT pg_notify($6::text || current_schema(), '')",
     )
     .bind(message.id)
     .bind(message.key)
@@ -87,7 +88,7 @@ pub async fn republish(pool: &PgPool, since: OffsetDateTime) -> Result<u64, sqlx
     .bind(since)
     .execute(&mut *transaction)
     .await?;
-    sqlx::query("SELECT pg_notify($1, current_schema())")
+    sqlx::query("SELECT pg_notify($1::text || current_schema(), '')")
         .bind(CHANNEL)
         .execute(&mut *transaction)
         .await?;

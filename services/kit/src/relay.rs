@@ -90,7 +90,7 @@ impl Relay {
                 self.observe().await;
                 observed = Some(Instant::now());
             }
-            match self.run_once().await {
+            match self.drain(&stop).await {
                 Ok(published) if published > 0 => continue,
                 Ok(_) => {}
                 Err(error) => {
@@ -101,6 +101,31 @@ impl Relay {
                 listener = self.listen().await;
             }
             self.wait(&mut listener, &stop).await;
+        }
+    }
+
+    /// Publishes what is due now. Where that fills a batch there is a backlog, and a second lane reads and writes the database
+    /// while the first one waits for the bus. Answers how many were published.
+    async fn drain(&self, stop: &CancellationToken) -> Result<usize, sqlx::Error> {
+        let first = self.run_once().await?;
+        if i64::try_from(first).unwrap_or(i64::MAX) < self.settings.batch {
+            return Ok(first);
+        }
+        // Both end before an error of one is told: a batch that is let go of half way is published again.
+        let (one, other) = tokio::join!(self.lane(stop), self.lane(stop));
+        Ok(first + one? + other?)
+    }
+
+    /// One batch after another until one is not full, or it is time to look how much waits.
+    async fn lane(&self, stop: &CancellationToken) -> Result<usize, sqlx::Error> {
+        let (begun, mut published) = (Instant::now(), 0);
+        loop {
+            let batch = self.run_once().await?;
+            published += batch;
+            let is_full = i64::try_from(batch).unwrap_or(i64::MAX) >= self.settings.batch;
+            if !is_full || stop.is_cancelled() || begun.elapsed() >= OBSERVE {
+                return Ok(published);
+            }
         }
     }
 
@@ -194,7 +219,11 @@ impl Relay {
 
     async fn listen(&self) -> Option<PgListener> {
         let mut listener = PgListener::connect_with(&self.pool).await.ok()?;
-        listener.listen(CHANNEL).await.ok()?;
+        let schema: String = sqlx::query_scalar("SELECT current_schema()::text")
+            .fetch_one(&mut listener)
+            .await
+            .ok()?;
+        listener.listen(&format!("{CHANNEL}{schema}")).await.ok()?;
         Some(listener)
     }
 
