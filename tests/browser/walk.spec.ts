@@ -51,6 +51,21 @@ async function fillInAtOnce(page: Page): Promise<void> {
   await page.getByRole('button', { name: '下一步：核对' }).click()
 }
 
+const PLACES: readonly Record<string, string>[] = [
+  { 档案接收单位: '哈尔滨市人才服务中心', 接收单位地址: '哈尔滨市道里区友谊路1号', 接收单位邮编: '150010' },
+  { 接收单位联系人: '王芳', 接收单位电话: '0451-86608114' },
+  { 户口迁移地址: '哈尔滨市南岗区学府路1号' },
+]
+
+/** Where file and registration go: all at once at a desk, a thing a page on phones. */
+async function namePlaces(page: Page, apart: boolean): Promise<void> {
+  for (const [at, place] of PLACES.entries()) {
+    await fill(page, place)
+    if (apart && at < PLACES.length - 1) await page.getByRole('button', { name: '下一步', exact: true }).click()
+  }
+  await page.getByRole('button', { name: '下一步：阅读' }).click()
+}
+
 /** The record a question a page, as on phones: what is wrong stops, what is typed stays, an answer can be changed at the end. */
 async function answerOneByOne(page: Page): Promise<void> {
   const step = async (heading: string): Promise<void> => {
@@ -206,12 +221,12 @@ for (const { size, options, register, student } of SIZES) {
       const page = person('student')
       await page.goto(`${student}/signing/online`)
       await page.getByRole('link', { name: /查看邀请函|同意/ }).first().click()
+      await page.waitForURL(/\/[0-9a-f-]{36}$/)
       await settled(page)
       agreement = page.url().split('/').at(-1) ?? ''
       await picture(page, 'letter')
       await page.getByRole('link', { name: '同意' }).or(page.getByRole('button', { name: '同意' })).first().click()
-      await fill(page, { 档案接收单位: '哈尔滨市人才服务中心', 接收单位地址: '哈尔滨市道里区友谊路1号', 接收单位邮编: '150010', 接收单位联系人: '王芳', 接收单位电话: '0451-86608114', 户口迁移地址: '哈尔滨市南岗区学府路1号' })
-      await page.getByRole('button', { name: '下一步：阅读' }).click()
+      await namePlaces(page, size === 'phone')
       const now = page.getByRole('button', { name: '现在签约' })
       await expect(now).toBeDisabled()
       await expect(now).toBeEnabled({ timeout: 30_000 })

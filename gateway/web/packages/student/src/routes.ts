@@ -31,7 +31,7 @@ export const STUDENT_ROUTES: readonly StudentRoute[] = [
   { name: 'student.signing', portal: '/s/signing', h5: '/signing', component: () => import('./pages/SigningPage.vue'), title: 'student.signing.title' },
   { name: 'student.offers', portal: '/s/signing/online', h5: '/signing/online', component: () => import('./pages/OffersPage.vue'), title: 'student.offers.title' },
   { name: 'student.offer', portal: '/s/signing/online/:id', h5: '/signing/online/:id', component: () => import('./pages/OfferPage.vue'), title: 'student.offer.title' },
-  { name: 'student.sign', portal: '/s/signing/online/:id/sign', h5: '/signing/online/:id/sign', component: () => import('./pages/SignPage.vue'), title: 'student.sign.title' },
+  { name: 'student.sign', portal: '/s/signing/online/:id/sign', h5: '/signing/online/:id/sign/:step?', component: () => import('./pages/SignPage.vue'), phone: () => import('./pages/SignStepsPage.vue'), title: 'student.sign.title' },
   { name: 'student.signed', portal: '/s/signing/online/:id/signed', h5: '/signing/online/:id/signed', component: () => import('./pages/SignedPage.vue'), title: 'student.signed.title' },
   { name: 'student.paper', portal: '/s/signing/online/:id/paper', h5: '/signing/online/:id/paper', component: () => import('./pages/PaperPage.vue'), title: 'student.paper.title' },
   { name: 'student.basic', portal: '/s/profile/basic', h5: '/me/basic', component: () => import('./pages/BasicPage.vue'), title: 'student.profile.basic' },
