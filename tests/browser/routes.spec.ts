@@ -55,17 +55,26 @@ async function address(context: BrowserContext, { path }: Route): Promise<string
   return path.replace(/:kind\([^)]*\)/, 'origin').replace(/:(?:id|slug|code|name|field)(?:\([^/]*\))?\??/, record)
 }
 
+let turn: Promise<unknown> = Promise.resolve()
+
+/** Chromium tears a picture when another page changes its size meanwhile: one after another. */
+function alone<T>(act: () => Promise<T>): Promise<T> {
+  const mine = turn.then(act)
+  turn = mine.catch(() => undefined)
+  return mine
+}
+
 async function visit(context: BrowserContext, url: string): Promise<string[]> {
   const page = await context.newPage()
   const found: string[] = []
   complaints(page, found)
   for (const width of WIDTHS) {
-    await page.setViewportSize({ width, height: width > 700 ? 800 : 812 })
+    await alone(() => page.setViewportSize({ width, height: width > 700 ? 800 : 812 }))
     if (width === WIDTHS[0]) await page.goto(url)
     await settled(page)
     found.push(...(await examine(page)).map((finding) => `${width} px: ${finding}`))
     const name = url.replace(URL, '').replaceAll(/[^a-z0-9-]+/gi, '_')
-    await page.screenshot({ path: test.info().outputPath(`${name}-${width}.png`), fullPage: true })
+    await alone(() => page.screenshot({ path: test.info().outputPath(`${name}-${width}.png`), fullPage: true }))
   }
   await page.close()
   return found.map((finding) => `${url.replace(URL, '')} ${finding}`)

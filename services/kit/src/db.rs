@@ -22,6 +22,10 @@ const LOCK_TIMEOUT: &str = "10s";
 /// Longest a transaction may sit idle, so that a lost client cannot hold locks.
 const IDLE_TIMEOUT: &str = "60s";
 
+/// A connection that was used this long ago is taken to be there without asking: on hot paths the question is a round trip
+/// of each transaction. Where it is not, the call answers 503 and is made again.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// An update met another number of rows than the one it was made for: somebody was faster.
 #[derive(Debug, thiserror::Error)]
 #[error("the row was changed by somebody else")]
@@ -64,6 +68,15 @@ pub async fn connect_with(
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
         .context("cannot connect to PostgreSQL")
