@@ -249,6 +249,7 @@ for (const { size, options, register, student } of SIZES) {
       const page = person('student')
       await page.goto(`${student}/signing/online`)
       await page.getByRole('link', { name: /查看/ }).first().click()
+      await page.waitForURL(/\/[0-9a-f-]{36}$/)
       const download = page.getByRole('link', { name: '下载三方协议书' }).or(page.getByRole('button', { name: '下载三方协议书' }))
       await expect(async () => {
         await page.reload()
