@@ -1,6 +1,9 @@
 //! Offers are sent and accepted when the calendar lets them be.
 
-use qihang_proto::identity::v1::{DirectoryStudent, DirectoryWindow};
+use qihang_proto::{
+    contracts::v1::{Agreement, CommandRequest},
+    identity::v1::{DirectoryStudent, DirectoryWindow},
+};
 use time::{Duration, OffsetDateTime};
 use tonic::Code;
 
@@ -76,4 +79,36 @@ async fn an_offer_is_accepted_inside_the_window_only() {
     let mut client = suite.signing(&student.principal);
     let again = client.accept_offer(accept(&accepted, &token)).await.unwrap_err();
     assert_eq!(reason(&again), "INVALID_TRANSITION");
+}
+
+/// What the student's button of accepting says; empty when it may be pressed.
+fn hindrance(offer: &Agreement) -> &str {
+    let mut buttons = offer.actions.iter();
+    let button = buttons.find(|action| action.name == "accept").unwrap();
+    assert_eq!(button.allowed, button.reason.is_empty());
+    &button.reason_code
+}
+
+#[tokio::test]
+async fn the_button_says_what_accepting_would() {
+    let suite = Suite::start().await;
+    let (employer, student) = (suite.employer(), suite.student(SCHOOL).await);
+    let sent = suite.sent(&employer, &student).await;
+    let seen = suite.seen(&student.principal, &sent).await;
+    assert_eq!(hindrance(&seen), "");
+    signs_within(&suite, &student, -Duration::days(30), -Duration::SECOND);
+    let seen = suite.seen(&student.principal, &sent).await;
+    assert_eq!(hindrance(&seen), "WINDOW_CLOSED");
+    signs_within(&suite, &student, -Duration::days(30), Duration::HOUR);
+    suite
+        .identity
+        .employer_is(employer.employer_id.unwrap(), "FROZEN");
+    let request = CommandRequest {
+        id: sent.id.clone(),
+        ..CommandRequest::default()
+    };
+    let opened = suite.signing(&student.principal).open_offer(request).await;
+    assert_eq!(hindrance(opened.unwrap().get_ref()), "EMPLOYER_FROZEN");
+    let seen = suite.seen(&student.principal, &sent).await;
+    assert_eq!(hindrance(&seen), "EMPLOYER_FROZEN");
 }

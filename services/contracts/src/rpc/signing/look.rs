@@ -1,7 +1,10 @@
 //! Looking: lists, one agreement, its revisions and its history.
 
-use qihang_kit::auth::Principal;
-use qihang_kit::{auth, page};
+use qihang_kit::{
+    auth::{self, Principal},
+    page,
+    status::Fault,
+};
 use qihang_proto::{
     common::v1::HistoryEntry,
     contracts::v1::{
@@ -17,7 +20,7 @@ use uuid::Uuid;
 use super::command::{around, view};
 use crate::{
     App,
-    domain::changes,
+    domain::{changes, window},
     error::Error,
     peers,
     rpc::id,
@@ -135,7 +138,36 @@ pub(super) async fn get(
         agreement.correction_notes = notes.into_iter().map(shape::correction_note).collect();
         Ok::<_, Error>(agreement)
     };
-    Ok(Response::new(found.await?))
+    let mut agreement = found.await?;
+    tell_hindrance(app, &mut agreement).await;
+    Ok(Response::new(agreement))
+}
+
+/// Says on the button of accepting what only identity knows: that the school keeps the employer away, that the window is
+/// closed. Without identity's word the button stays as it is, for accepting asks again.
+pub(super) async fn tell_hindrance(app: &App, agreement: &mut Answer) {
+    let student = agreement.student.as_ref().map(|student| id(&student.id));
+    let employer = agreement.employer.as_ref().map(|employer| id(&employer.id));
+    let (Some(Ok(student)), Some(Ok(employer))) = (student, employer) else {
+        return;
+    };
+    let mut buttons = agreement.actions.iter_mut();
+    let Some(button) = buttons.find(|action| action.name == "accept" && action.allowed) else {
+        return;
+    };
+    let Ok(student) = peers::student(&app.ctx, student).await else {
+        return;
+    };
+    let free = peers::may_sign_with(&student, employer).and_then(|()| {
+        let window = peers::signing_window(&student);
+        Ok(window::check(window, app.ctx.clock.now())?)
+    });
+    if let Err(error) = free {
+        let fault = Fault::from(error);
+        button.allowed = false;
+        fault.reason().clone_into(&mut button.reason_code);
+        fault.message().clone_into(&mut button.reason);
+    }
 }
 
 /// The agreement of an id, in the caller's scope.

@@ -10,7 +10,10 @@ use qihang_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::command::{Asked, Work, run};
+use super::{
+    command::{Asked, Work, run},
+    look,
+};
 use crate::{
     App,
     act::{self, With},
@@ -38,7 +41,7 @@ pub(super) async fn open(app: &App, request: &Request<CommandRequest>) -> Result
         etag: &message.etag,
         request_id: &message.request_id,
     };
-    run(app, asked, |work| {
+    let mut opened = run(app, asked, |work| {
         Box::pin(async move {
             let rules = &work.record.rules;
             if rules.state == State::PendingStudent && rules.opened_revision == rules.revision {
@@ -55,7 +58,9 @@ pub(super) async fn open(app: &App, request: &Request<CommandRequest>) -> Result
             .await
         })
     })
-    .await
+    .await?;
+    look::tell_hindrance(app, opened.get_mut()).await;
+    Ok(opened)
 }
 
 /// Begins the reading time.
