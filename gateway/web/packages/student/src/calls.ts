@@ -2,11 +2,22 @@
 import { api, data } from '@qihang/api'
 import { useSession } from '@qihang/ui'
 import { useQuery, useQueryClient } from '@tanstack/vue-query'
-import { toValue, type MaybeRefOrGetter } from 'vue'
+import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { useRouter } from 'vue-router'
 
 export function useRecord() {
   return useQuery({ queryKey: ['record'], queryFn: () => data(api.GET('/v1/roster/mine')) })
+}
+
+/** What happened to a record; `reopened` when it came back though it was finished, by no fault of its student's. */
+export function useRecordHistory(id: MaybeRefOrGetter<string | undefined>) {
+  const history = useQuery({
+    queryKey: ['record', 'history', () => toValue(id)],
+    queryFn: () => data(api.GET('/v1/students/{studentId}/origin/history', { params: { path: { studentId: toValue(id) ?? '' }, query: { pageSize: 100 } } })),
+    enabled: () => toValue(id) !== undefined,
+  })
+  const reopened = computed(() => history.data.value?.entries.findLast((entry) => ['return', 'reopen'].includes(entry.event))?.event === 'reopen')
+  return { history, reopened }
 }
 
 /** The newest of the student's offers; nobody has more than a page of them that wait. */
