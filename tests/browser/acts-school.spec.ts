@@ -1,11 +1,72 @@
-// What a school's office does beside the main job: staff, lock-outs, its days, its news, and help.
+// What a school's office does beside the main job: freezes, staff, records opened again, lock-outs, its days, its news, help, batches.
 import type { Page } from '@playwright/test'
 import { sql } from './database'
-import { because, dialog, enterStaff, enrol, expect, fill, forgive, look, PASSWORD, settled, test, told, visit } from './people'
-import { LOGINS, post, prove } from './session'
+import { admit, because, dialog, enterStaff, enrol, expect, fill, forgive, handIn, look, offer, organisation, type Organisation, PASSWORD, settled, type Student, terms, test, told, visit } from './people'
+import { get, LOGINS, post, prove } from './session'
 
 /** Failed sign-ins that lock an account. */
 const FAILURES = 10
+
+test.describe('a freeze', () => {
+  test.describe.configure({ mode: 'serial' })
+  let somebody: Student
+  let open = ''
+  let draft = ''
+  let theirs: Organisation
+
+  test('the office freezes an employer for three days', async ({ office, province, open: opened, student }) => {
+    theirs = await organisation(await opened(), '松花江示例餐饮')
+    await admit(province.context(), theirs)
+    somebody = await student({ approved: true })
+    open = await offer(theirs.page.context(), somebody)
+    const other = await student({ approved: true })
+    draft = String((await post(theirs.page.context(), '/v1/agreements', { schoolCode: LOGINS.student.school, studentNumber: other.number, studentName: other.name, terms: terms() }))['id'])
+    await visit(office, '/c/employers')
+    await office.getByRole('link', { name: theirs.name }).click()
+    await settled(office)
+    await office.getByRole('button', { name: '暂停 72 小时' }).click()
+    await look(office, 'freeze')
+    await because(office, /^暂停/, '学生举报收取押金', '暂停 72 小时')
+    await told(office, '已暂停')
+    await expect(office.getByText('学生举报收取押金').first()).toBeVisible()
+    await look(office, 'frozen')
+  })
+
+  test('the employer sends nothing to the school, and is told why', async () => {
+    const employer = theirs.page
+    forgive(new RegExp(`agreements/${draft}:send`))
+    await expect(async () => {
+      await visit(employer, `/e/agreements/${draft}`)
+      await employer.getByRole('button', { name: '发出邀请' }).click()
+      await dialog(employer).getByRole('button', { name: '发出邀请' }).click()
+      await expect(dialog(employer).getByRole('alert')).toContainText('该校已暂停贵单位', { timeout: 3_000 })
+    }).toPass({ timeout: 20_000 })
+    await look(employer, 'frozen-send')
+  })
+
+  test('the student cannot accept, and is told why', async () => {
+    await visit(somebody.page, `/s/signing/online/${open}`)
+    await expect(somebody.page.getByText(/学校已暂停该单位与本校毕业生签约/).first()).toBeVisible()
+    await expect(somebody.page.getByRole('link', { name: '同意', exact: true })).toHaveCount(0)
+    await look(somebody.page, 'frozen-offer')
+  })
+
+  test('the office lifts it, and both go on', async ({ office }) => {
+    const employer = theirs.page
+    await office.getByRole('button', { name: '提前解除暂停' }).click()
+    await dialog(office, '提前解除暂停').getByRole('button', { name: '提前解除暂停' }).click()
+    await told(office, '已解除暂停')
+    await expect(office.getByRole('heading', { name: /暂停/ })).toBeVisible()
+    await expect(async () => {
+      await visit(somebody.page, `/s/signing/online/${open}`)
+      await expect(somebody.page.getByRole('link', { name: '同意', exact: true }).or(somebody.page.getByRole('button', { name: '同意', exact: true })).first()).toBeVisible({ timeout: 2_000 })
+    }).toPass({ timeout: 20_000 })
+    await visit(employer, `/e/agreements/${draft}`)
+    await employer.getByRole('button', { name: '发出邀请' }).click()
+    await dialog(employer).getByRole('button', { name: '发出邀请' }).click()
+    await told(employer, /发出邀请/)
+  })
+})
 
 test.describe('members of staff', () => {
   test.describe.configure({ mode: 'serial' })
@@ -71,6 +132,22 @@ test.describe('members of staff', () => {
     await settled(page)
     await page.context().close()
   })
+})
+
+test('a finished record is opened again, and its student sees why', async ({ office, student }) => {
+  const somebody = await student({ approved: true })
+  await visit(office, `/c/students/${somebody.id}`)
+  await office.getByRole('button', { name: '重新开放填报' }).click()
+  await look(office, 'reopen')
+  await because(office, '重新开放这份生源信息', '家庭地址已变动，请改正后重新送审', '重新开放填报')
+  await told(office, '已重新开放')
+  await visit(somebody.page, '/s/origin')
+  await expect(somebody.page.getByText('学校重新开放了这份信息')).toBeVisible()
+  await expect(somebody.page.getByText('家庭地址已变动，请改正后重新送审').first()).toBeVisible()
+  await look(somebody.page, 'reopened')
+  await handIn(somebody.page.context())
+  await visit(somebody.page, '/s/origin')
+  await expect(somebody.page.getByText('待审核').first()).toBeVisible()
 })
 
 test('a student who is locked out is let in by the office', async ({ office, student, open }) => {
@@ -205,4 +282,39 @@ test('one call for help is answered, another closed, and the asker sees the answ
   await expect(asker.getByText('已当面核实并重置')).toBeVisible()
   await look(asker, 'answered')
   await asker.context().close()
+})
+
+test('a batch passes what it can, and says of each line what came of it', async ({ office, student }) => {
+  const [fresh, stale] = [await student({ listed: true }), await student({ listed: true })]
+  // What the roster lacks may be added; all else is as it says.
+  for (const one of [fresh, stale]) await handIn(one.page.context(), { familyContact: '家长' })
+  const row = (one: Student) => office.getByRole('listitem').filter({ has: office.locator(`a[href*="${one.id}"]`) })
+  await expect(async () => {
+    await visit(office, '/c/queue?kind=ORIGIN&plain=1')
+    for (const one of [fresh, stale]) await row(one).getByRole('checkbox').check({ timeout: 1_000 })
+  }).toPass({ timeout: 20_000 })
+  // Meanwhile one of them is passed by somebody else.
+  const record = await get<{ version: number }>(office.context(), `/v1/students/${stale.id}`)
+  await post(office.context(), `/v1/students/${stale.id}/origin:approve`, { version: record.version })
+  await office.getByRole('button', { name: '批量通过 2 条' }).click()
+  await look(office, 'batch')
+  await dialog(office).getByRole('button', { name: '批量通过 2 条' }).click()
+  const results = dialog(office, '批量通过的结果')
+  await expect(results).toContainText('共 2 条，成功 1 条')
+  await expect(results.getByRole('listitem').filter({ hasText: '未成功' })).toHaveCount(1)
+  await look(office, 'batch-results')
+  await results.getByRole('button', { name: '关闭' }).click()
+  await expect(results).toHaveCount(0)
+})
+
+test('what a student has signed is on the page of the student', async ({ office }) => {
+  const { students } = await get<{ students: { id: string }[] }>(office.context(), `/v1/students?text=${LOGINS.student.number}`)
+  await visit(office, `/c/students/${students[0]?.id ?? ''}`)
+  await office.getByRole('navigation', { name: '学生信息' }).getByRole('link', { name: '就业协议' }).click()
+  const row = office.getByRole('table', { name: '就业协议' }).getByRole('row', { name: /签约完成/ })
+  await expect(row).toHaveCount(1)
+  await look(office, 'agreements')
+  await row.getByRole('link').click()
+  await expect(office.getByRole('heading', { name: /×/ })).toBeVisible()
+  await look(office, 'agreement')
 })

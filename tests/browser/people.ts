@@ -36,8 +36,8 @@ interface Stage {
   employer: Page
   /** Opens a page for somebody. */
   open: (where?: 'desk' | 'phone') => Promise<Page>
-  /** Registers the next one of the roster; `approved` has the office pass the record. */
-  student: (options?: { approved?: boolean; department?: string }) => Promise<Student>
+  /** Registers the next one of the roster; `approved` has the office pass the record, `listed` gives the telephone and the mail address of the roster. */
+  student: (options?: { approved?: boolean; department?: string; listed?: boolean }) => Promise<Student>
 }
 
 const heard: string[] = []
@@ -90,30 +90,33 @@ async function roster(office: BrowserContext): Promise<Row[]> {
   return students.filter((one) => !one.registered)
 }
 
-async function register(office: BrowserContext, page: Page, row: Row): Promise<void> {
+async function register(office: BrowserContext, page: Page, row: Row, listed: boolean): Promise<void> {
   const context = page.context()
-  const { fields } = (await post(office, `/v1/students/${row.id}:reveal`, { fields: ['identityNumber'], reason: '学生注册时核对证件号码' })) as { fields?: { value: string }[] }
-  const who = { schoolCode: LOGINS.student.school, studentNumber: row.studentNumber, name: row.name, identityNumber: fields?.[0]?.value }
+  const { fields = [] } = (await post(office, `/v1/students/${row.id}:reveal`, { fields: ['identityNumber', 'mobile', 'email'], reason: '学生注册时核对证件号码' })) as { fields?: { field: string; value: string }[] }
+  const known = (name: string) => fields.find((one) => one.field === name)?.value
+  const own = listed ? { mobile: known('mobile'), email: known('email') } : { mobile: `139${row.studentNumber.slice(-8)}`, email: `s${row.studentNumber}@example.com` }
+  const who = { schoolCode: LOGINS.student.school, studentNumber: row.studentNumber, name: row.name, identityNumber: known('identityNumber') }
   const { ticket } = await post(context, '/v1/registration:verify', { ...who, ...(await prove(context)) })
-  await post(context, '/v1/registration:setCredentials', { ticket, mobile: `139${row.studentNumber.slice(-8)}`, email: `s${row.studentNumber}@example.com`, password: PASSWORD })
+  await post(context, '/v1/registration:setCredentials', { ticket, ...own, password: PASSWORD })
 }
 
-/** Hands a record in; `office` passes it. */
-export async function handIn(student: BrowserContext): Promise<{ id: string; version: number }> {
+const OWN = { familyContact: '家长', homeAddress: '黑龙江省哈尔滨市南岗区西大直街92号' }
+
+/** Hands a record in; what the student adds to it may be another. */
+export async function handIn(student: BrowserContext, own: Doc = OWN): Promise<{ id: string; version: number }> {
   const mine = await get<{ etag: string }>(student, '/v1/roster/mine')
-  const own = { familyContact: '家长', homeAddress: '黑龙江省哈尔滨市南岗区西大直街92号' }
   return (await post(student, '/v1/roster/mine:submit', { own, checked: true, etag: mine.etag })) as { id: string; version: number }
 }
 
 function stage(browser: Browser, office: BrowserContext): Stage['student'] {
   let rows: Row[] | undefined
-  return async ({ approved = false, department } = {}) => {
+  return async ({ approved = false, department, listed = false } = {}) => {
     rows ??= await roster(office)
     const at = rows.findIndex((row) => department === undefined || row.department === department)
     const [row] = rows.splice(at, 1)
     if (row === undefined) throw new Error('everybody has registered')
     const page = await come(browser)
-    await register(office, page, row)
+    await register(office, page, row, listed)
     if (approved) {
       const { id, version } = await handIn(page.context())
       await post(office, `/v1/students/${id}/origin:approve`, { version })
