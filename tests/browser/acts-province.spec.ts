@@ -1,10 +1,102 @@
-// What the province does beside admitting the demonstration's employer: lists, rules, publishing, schools,
+// What the province does beside admitting the demonstration's employer: acts of two persons, lists, rules, publishing, schools,
 // lock-outs, refusals, and the audit of it all.
+import type { Page } from '@playwright/test'
 import { sql } from './database'
-import { because, creditCode, dialog, enterEmployer, expect, fill, forgive, look, organisation, type Organisation, settled, test, told, visit } from './people'
-import { get, prove } from './session'
+import { because, creditCode, dialog, enrol, enterEmployer, expect, fill, forgive, look, organisation, type Organisation, PASSWORD, settled, test, told, visit } from './people'
+import { get, post, prove } from './session'
 
 const stamp = Date.now().toString(36)
+
+test.describe('two persons', () => {
+  test.describe.configure({ mode: 'serial' })
+  let second: Page
+  let ours: Organisation
+
+  /** The token that a dialog shows once. */
+  async function handedOver(page: Page): Promise<string> {
+    const shown = dialog(page, /激活码|令牌/)
+    const token = (await shown.locator('code').first().innerText()).trim()
+    await shown.getByRole('button', { name: /^已转交/ }).click()
+    return token
+  }
+  async function activated(page: Page, token: string): Promise<Page> {
+    await post(page.context(), '/v1/staff:activate', { activationToken: token, password: PASSWORD })
+    await enrol(page.context())
+    return page
+  }
+
+  test('who is alone makes a second administrator at once', async ({ province, open }) => {
+    await visit(province, '/p/admins')
+    await province.getByRole('button', { name: '新增省级管理员' }).click()
+    const form = dialog(province, '新增省级管理员')
+    await expect(form.getByText('目前只有一位省级管理员，新增立即生效')).toBeVisible()
+    await fill(form, { 姓名: '宋处长', 登录名: `second.${stamp}` })
+    await look(province, 'administrator-alone')
+    await form.getByRole('button', { name: '新增', exact: true }).click()
+    second = await activated(await open(), await handedOver(province))
+    await visit(second, '/p/home')
+  })
+
+  test('a third one wants both', async ({ province, open }) => {
+    await visit(province, '/p/admins')
+    await province.getByRole('button', { name: '新增省级管理员' }).click()
+    const form = dialog(province, '新增省级管理员')
+    await expect(form.getByText('须由另一位省级管理员在七天内确认后生效')).toBeVisible()
+    await fill(form, { 姓名: '罗科长', 登录名: `third.${stamp}`, 理由: '轮岗接替' })
+    await look(province, 'administrator-proposed')
+    await form.getByRole('button', { name: '提交给另一人确认' }).click()
+    await told(province, '已提出，等待另一位管理员确认')
+    const own = province.getByRole('row', { name: new RegExp(`third.${stamp}`) })
+    await expect(own.getByRole('button', { name: /^确认/ })).toHaveCount(0)
+    await expect(own.getByRole('button', { name: /撤回/ })).toBeVisible()
+    await visit(second, '/p/admins')
+    await look(second, 'proposals')
+    await second.getByRole('button', { name: /^确认.*罗科长.*变更/ }).click()
+    await dialog(second, /罗科长/).getByRole('button', { name: '确认', exact: true }).click()
+    const third = await activated(await open(), await handedOver(second))
+    await visit(third, '/p/home')
+    await third.context().close()
+  })
+
+  test('what one suspends both restore', async ({ province, open }) => {
+    ours = await organisation(await open(), '北大荒示例农业')
+    await visit(province, `/p/employers/${ours.id}`)
+    await look(province, 'employer-review')
+    await province.getByRole('button', { name: '通过认证' }).click()
+    await told(province, /已通过/)
+    await visit(province, `/p/employers/${ours.id}`)
+    await province.getByRole('button', { name: '停用单位' }).click()
+    await because(province, /^停用/, '多名学生投诉收取培训费，核查期间停用', '停用单位')
+    await expect(province.getByText('已停用').first()).toBeVisible()
+    await visit(ours.page, '/e/home')
+    await expect(ours.page.getByText('单位已停用')).toBeVisible()
+    await look(ours.page, 'suspended')
+    const restore = async (page: Page): Promise<void> => {
+      await visit(page, `/p/employers/${ours.id}`)
+      await page.getByRole('button', { name: '恢复单位' }).click()
+      await dialog(page, /^恢复/).getByRole('button', { name: '恢复单位' }).click()
+    }
+    await restore(province)
+    await told(province, '已提出恢复，等待另一位工作人员确认')
+    await look(province, 'restoration-asked')
+    await restore(second)
+    await told(second, /已恢复/)
+    await visit(ours.page, '/e/home')
+    await expect(ours.page.getByText('单位已停用')).toHaveCount(0)
+    await ours.page.context().close()
+  })
+
+  test('administrators are disabled by one, until one is left', async ({ province }) => {
+    await visit(province, '/p/admins')
+    for (const name of ['罗科长', '宋处长']) {
+      await province.getByRole('row', { name: new RegExp(`${name}.*${stamp}`) }).getByRole('button', { name: /^停用/ }).click()
+      await because(province, /^停用/, '轮岗结束，不再使用', '停用')
+      await told(province, '已停用')
+    }
+    expect((await second.context().request.post('/v1/sessions:refresh', { data: {} })).ok()).toBe(false)
+    await second.context().close()
+  })
+})
 
 test('an organisation goes on the blacklist and off it', async ({ province }) => {
   await visit(province, '/p/employers/blacklist')
