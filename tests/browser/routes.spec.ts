@@ -52,7 +52,8 @@ async function address(context: BrowserContext, { path }: Route): Promise<string
   if (lister === undefined) throw new Error(`routes.spec.ts does not say which record ${path} shows`)
   const record = await lister(context)
   expect(record, `a record for ${path}`).not.toBe('')
-  return path.replace(/:kind\([^)]*\)/, 'origin').replace(/:(?:id|slug|code|name|field)(?:\([^/]*\))?\??/, record)
+  const named = path.replace(/:kind\([^)]*\)/, 'origin').replace(/:(?:id|slug|code|name|field)(?:\([^/]*\))?\??/, record)
+  return named.replaceAll(/\/:\w+\?/g, '')
 }
 
 let turn: Promise<unknown> = Promise.resolve()
