@@ -10,7 +10,8 @@ use std::{
 
 use futures::StreamExt as _;
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer as LapinConsumer,
+    ExchangeKind,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
         ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
@@ -160,19 +161,8 @@ impl Amqp {
 
     /// Reads until the connection is lost or the service stops; the messages in hand are finished.
     async fn read(&self, subscription: &Subscription, stop: &CancellationToken) -> anyhow::Result<()> {
-        let connection = self.connect().await?;
-        let channel = connection.create_channel().await?;
-        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-        declare_queue(&channel, subscription).await?;
-        let queue = subscription.queue();
-        let mut messages = channel
-            .basic_consume(
-                queue.as_str().into(),
-                "".into(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await?;
+        let begun = tokio::time::timeout(TIMEOUT, self.begin(subscription)).await;
+        let (connection, mut messages) = begun.map_err(|_| anyhow::anyhow!("RabbitMQ does not answer"))??;
         let mut lanes = Lanes::new(subscription, stop);
         let result = loop {
             let message = tokio::select! {
@@ -189,8 +179,27 @@ impl Amqp {
             lanes.abandoned.cancel();
         }
         lanes.finish().await;
-        drop(connection.close(200, "done".into()).await);
+        // A line that is broken may never say so; the broker notices by itself.
+        drop(tokio::time::timeout(TIMEOUT, connection.close(200, "done".into())).await);
         result
+    }
+
+    /// A connection of its own, and the queue's messages on it.
+    async fn begin(&self, subscription: &Subscription) -> anyhow::Result<(Connection, LapinConsumer)> {
+        let connection = self.connect().await?;
+        let channel = connection.create_channel().await?;
+        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        declare_queue(&channel, subscription).await?;
+        let queue = subscription.queue();
+        let messages = channel
+            .basic_consume(
+                queue.as_str().into(),
+                "".into(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+        Ok((connection, messages))
     }
 }
 
@@ -287,8 +296,9 @@ async fn work_all(
 }
 
 async fn acknowledge(message: &lapin::message::Delivery) {
-    if let Err(error) = message.acker.ack(BasicAckOptions::default()).await {
-        tracing::debug!(error = %error, "acknowledgement was lost; the inbox takes care of the redelivery");
+    let acknowledged = tokio::time::timeout(TIMEOUT, message.acker.ack(BasicAckOptions::default())).await;
+    if !matches!(acknowledged, Ok(Ok(_))) {
+        tracing::debug!("acknowledgement was lost; the inbox takes care of the redelivery");
     }
 }
 
