@@ -182,6 +182,42 @@ async fn four_relays_keep_the_order_of_each_aggregate_and_every_effect_happens_o
 }
 
 #[tokio::test]
+async fn a_backlog_of_many_batches_keeps_the_order_of_each_aggregate() {
+    let db = ground().await;
+    let bus = Local::default();
+    bus.add(subscribed("kit_ground", &db.pool, notes("steady")));
+    let aggregates: Vec<Uuid> = (0..12).map(|_| Ids::random().new_id()).collect();
+    for number in 0..6 {
+        for aggregate in &aggregates {
+            publish(&db.pool, *aggregate, number).await;
+        }
+    }
+    // Batches that are always full, and no look by the clock: one that is woken goes on until nothing is left.
+    let settings = qihang_kit::settings::RelaySettings {
+        batch: 3,
+        poll_ms: 600_000,
+        ..Common::embedded().unwrap().relay
+    };
+    let signal = OutboxSignal::default();
+    let relay = Relay::new("kit_ground", db.pool.clone(), Bus::Local(bus), signal, settings);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { relay.run(stop).await }
+    });
+    let published = async {
+        while written(&db.pool, "steady").await.len() < 72 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let published = tokio::time::timeout(std::time::Duration::from_secs(60), published).await;
+    assert!(published.is_ok(), "a part of the backlog was left");
+    stop.cancel();
+    running.await.unwrap();
+    in_order(&written(&db.pool, "steady").await, &aggregates, 6);
+}
+
+#[tokio::test]
 async fn duplicates_at_once_have_one_effect() {
     let db = ground().await;
     let subscription = subscribed("kit_ground", &db.pool, notes("steady"));
