@@ -187,6 +187,32 @@ fn the_same_data_makes_the_same_file() {
     );
 }
 
+/// Fixed parts are remembered from one drawing to the next: nothing of an agreement may stay with them.
+#[test]
+fn each_drawing_has_its_own_feet_and_title() {
+    for number in ["QH2026-10213-000123-7", "QH2026-10213-000124-5"] {
+        let other = if number.ends_with('7') { "000124" } else { "000123" };
+        let file = pdf(&drawing(
+            json!({ "serial": number, "verify_code": "AB12CD34" }),
+            "",
+        ))
+        .unwrap();
+        for page in [1, 2] {
+            let words = words(&file, "feet", page);
+            assert!(
+                words.contains(&format!("协议编号{number}")) && words.contains("核验码AB12CD34"),
+                "{words}"
+            );
+            assert!(!words.contains(other), "{words}");
+        }
+        let document = lopdf::Document::load_mem(&file).unwrap();
+        let about = document.trailer.get(b"Info").unwrap().as_reference().unwrap();
+        let title = document.get_dictionary(about).unwrap().get(b"Title").unwrap();
+        let title = lopdf::decode_text_string(title).unwrap();
+        assert_eq!(title, format!("普通高等学校毕业生就业协议书 {number}"));
+    }
+}
+
 #[test]
 fn fonts_have_every_character_of_the_templates_and_rare_names() {
     let face = |file: &'static [u8]| {
