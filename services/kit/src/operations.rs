@@ -126,7 +126,7 @@ fn count(number: i64) -> u64 {
 fn not_found() -> Fault {
     Fault::not_found(
         "DEAD_LETTER_NOT_FOUND",
-        "没有找到这条死信，可能已经重新投递成功，请刷新列表",
+        "没有找到这条未送达的消息，可能已经重新投递成功，请刷新列表",
     )
 }
 

@@ -108,7 +108,7 @@ impl Relay {
     /// while the first one waits for the bus. Answers how many were published.
     async fn drain(&self, stop: &CancellationToken) -> Result<usize, sqlx::Error> {
         let first = self.run_once().await?;
-        if i64::try_from(first).unwrap_or(i64::MAX) < self.settings.batch {
+        if !self.is_full(first) {
             return Ok(first);
         }
         // Both end before an error of one is told: a batch that is let go of half way is published again.
@@ -122,11 +122,14 @@ impl Relay {
         loop {
             let batch = self.run_once().await?;
             published += batch;
-            let is_full = i64::try_from(batch).unwrap_or(i64::MAX) >= self.settings.batch;
-            if !is_full || stop.is_cancelled() || begun.elapsed() >= OBSERVE {
+            if !self.is_full(batch) || stop.is_cancelled() || begun.elapsed() >= OBSERVE {
                 return Ok(published);
             }
         }
+    }
+
+    fn is_full(&self, batch: usize) -> bool {
+        i64::try_from(batch).unwrap_or(i64::MAX) >= self.settings.batch
     }
 
     /// Publishes what is due now, the head of each aggregate's line. Answers how many were published.

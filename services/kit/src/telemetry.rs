@@ -2,7 +2,7 @@
 //!
 //! The trace context travels as W3C `traceparent`, in gRPC metadata and in message headers alike.
 
-use std::time::Duration;
+use std::{io::IsTerminal as _, time::Duration};
 
 use anyhow::Context as _;
 use opentelemetry::{
@@ -226,7 +226,9 @@ fn subscribe(
         .with_tracer(traces.tracer(SCOPE))
         .with_filter(quiet());
     let sent = logs.map(|logs| OpenTelemetryTracingBridge::new(logs).with_filter(quiet()));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let lines = match settings.log_format {
         LogFormat::Text => lines.event_format(format::Text).with_filter(filter()?).boxed(),
         LogFormat::Json => lines.event_format(format::Json).with_filter(filter()?).boxed(),
