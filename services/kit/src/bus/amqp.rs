@@ -83,7 +83,10 @@ impl Amqp {
     pub(super) async fn publish(&self, service: &str, delivery: &Delivery) -> Outcome {
         match self.try_publish(service, delivery).await {
             Ok(true) => Outcome::Done,
-            Ok(false) => Outcome::Wait,
+            Ok(false) => {
+                tracing::warn!(message.id = %delivery.id, "RabbitMQ did not take a message");
+                Outcome::Wait
+            }
             Err(error) => {
                 tracing::warn!(error = %error, message.id = %delivery.id, "message could not be published");
                 Outcome::Wait

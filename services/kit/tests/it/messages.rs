@@ -135,7 +135,7 @@ pub(crate) fn in_order(written: &[(Uuid, i32)], aggregates: &[Uuid], numbers: i3
     }
 }
 
-async fn waiting(pool: &PgPool) -> i64 {
+pub(crate) async fn waiting(pool: &PgPool) -> i64 {
     // Pauses of tries again are cut short.
     sqlx::query("UPDATE outbox SET due_time = now() WHERE publish_time IS NULL")
         .execute(pool)
