@@ -1,6 +1,8 @@
 //! The reference for programmers: `/openapi.json` and a page that shows it. Nothing is loaded from elsewhere and no
 //! script stands in a page, so that the content security policy can be strict.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::State,
@@ -16,7 +18,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The routes.
-pub fn router() -> Router<Gateway> {
+pub fn router() -> Router<Arc<Gateway>> {
     Router::new()
         .route(
             "/docs",
@@ -65,7 +67,7 @@ fn asset(media: &'static str, text: &'static str) -> Response {
     (headers, text).into_response()
 }
 
-async fn openapi(State(gateway): State<Gateway>, headers: HeaderMap) -> Response {
+async fn openapi(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
     let (etag, json): (HeaderValue, Bytes) = (gateway.openapi.etag.clone(), gateway.openapi.json.clone());
     let answer = [
         (header::ETAG, etag.clone()),

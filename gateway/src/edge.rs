@@ -39,10 +39,10 @@ pub struct From {
     pub arrival: Arrival,
 }
 
-impl FromRequestParts<Gateway> for From {
+impl FromRequestParts<Arc<Gateway>> for From {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Infallible> {
         let address = gateway.proxies.client_address(socket(parts), &parts.headers);
         Ok(Self {
             address,
@@ -52,7 +52,7 @@ impl FromRequestParts<Gateway> for From {
 }
 
 /// Answers every path that is not the gateway's own.
-pub async fn handle(State(gateway): State<Gateway>, request: Request) -> Response {
+pub async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let arrival = arrival(&gateway, request.extensions());
     match call(&gateway, request, &arrival).await {
         Ok(response) => response,

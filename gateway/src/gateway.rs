@@ -1,7 +1,5 @@
 //! The gateway as one value.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use axum::http::HeaderValue;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -22,13 +20,12 @@ use crate::{
     transcode::{Table, route},
 };
 
-/// What every request needs.
-#[derive(Clone)]
+/// What every request needs; they share one.
 pub struct Gateway {
     /// The settings.
-    pub settings: Arc<Settings>,
+    pub settings: Settings,
     /// The routes.
-    pub table: Arc<Table>,
+    pub table: Table,
     /// The cookies of browsers' sessions.
     pub cookies: Cookies,
     /// Networks whose word is believed.
@@ -36,11 +33,11 @@ pub struct Gateway {
     /// Networks that may read the metrics.
     pub observers: Networks,
     /// How it stands: starting, ready, draining.
-    pub readiness: Arc<Readiness>,
+    pub readiness: Readiness,
     /// The OpenAPI document.
     pub openapi: Document,
     /// Places of the calls that may be under way.
-    pub calls: Arc<Semaphore>,
+    pub calls: Semaphore,
     /// What it stands on.
     pub ports: Ports,
 }
@@ -93,17 +90,17 @@ impl Gateway {
         let observers = Networks::parse(&settings.metrics_networks).map_err(anyhow::Error::msg)?;
         Ok(Self {
             observers,
-            readiness: Arc::default(),
+            readiness: Readiness::default(),
             openapi,
-            table: Arc::new(table),
+            table,
             cookies: Cookies::new(
                 settings.cookies_are_secure(),
                 cookie_key,
                 settings.origins.clone(),
             ),
             proxies,
-            calls: Arc::new(Semaphore::new(settings.max_calls)),
-            settings: Arc::new(settings),
+            calls: Semaphore::new(settings.max_calls),
+            settings,
             ports,
         })
     }

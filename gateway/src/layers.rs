@@ -55,7 +55,7 @@ const HEADERS: [(&str, &str); 7] = [
 ];
 
 /// Puts the layers around the routes; the first below is the outermost.
-pub fn around(router: Router, gateway: &Gateway) -> Router {
+pub fn around(router: Router, gateway: &Arc<Gateway>) -> Router {
     let origins: Vec<HeaderValue> = gateway
         .settings
         .origins
@@ -118,7 +118,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
 }
 
 /// Gives the request its ids and its span, keeps a panic from the connection, and finishes the answer's headers.
-async fn arrive(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {
+async fn arrive(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
     let begin = std::time::Instant::now();
     let request_id = client::given_request_id(request.headers()).unwrap_or_else(|| (gateway.ports.new_id)());
     let span = trace::span(request.method().as_str(), request.headers());

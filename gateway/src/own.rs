@@ -1,5 +1,7 @@
 //! The gateway's own pages: keys, metrics, the front page.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::{HeaderValue, header},
@@ -16,7 +18,7 @@ use crate::{edge::From, gateway::Gateway, problem::Problem};
 const GET_JWKS: &str = "/qihang.identity.v1.DirectoryService/GetJwks";
 
 /// `GET /.well-known/jwks.json`: the keys that verify access tokens.
-pub async fn jwks(State(gateway): State<Gateway>, from: From) -> Response {
+pub async fn jwks(State(gateway): State<Arc<Gateway>>, from: From) -> Response {
     match fetch_keys(&gateway).await {
         Ok(keys) => {
             let headers = [
@@ -47,7 +49,7 @@ async fn fetch_keys(gateway: &Gateway) -> Result<String, Problem> {
 }
 
 /// `GET /metrics`: the process's metrics for Prometheus, for known networks only.
-pub async fn metrics(State(gateway): State<Gateway>, from: From) -> Response {
+pub async fn metrics(State(gateway): State<Arc<Gateway>>, from: From) -> Response {
     if !gateway.observers.contains(from.address) {
         return Problem::not_found().into_response(&from.arrival.trace_id);
     }

@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -63,7 +66,7 @@ pub async fn healthz() -> Response {
 }
 
 /// `GET /readyz`: 200 when the gateway should get requests, with each service's state.
-pub async fn readyz(State(gateway): State<Gateway>) -> Response {
+pub async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
     let names: BTreeSet<&str> = gateway
         .table
         .routes()

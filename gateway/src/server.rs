@@ -24,7 +24,7 @@ const MAX_HEADERS: usize = 100;
 const MAX_STREAMS: u32 = 256;
 
 /// The gateway as a router, layers included.
-pub fn router(gateway: &Gateway) -> Router {
+pub fn router(gateway: &Arc<Gateway>) -> Router {
     let router = Router::new()
         .route("/healthz", get(readiness::healthz))
         .route("/readyz", get(readiness::readyz))
@@ -47,14 +47,14 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let settings = gateway.settings.clone();
+    let gateway = Arc::new(gateway);
+    let settings = &gateway.settings;
     let router = router(&gateway);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(settings.max_connections));
-    let readiness = gateway.readiness.clone();
     let stop = async {
         stop.await;
-        readiness.drain();
+        gateway.readiness.drain();
         tokio::time::sleep(Duration::from_millis(settings.lame_duck_ms)).await;
     };
     tokio::pin!(stop);
@@ -64,7 +64,7 @@ pub async fn serve(
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok(accepted) => connect(&settings, router.clone(), &graceful, accepted),
+            Ok(accepted) => connect(settings, router.clone(), &graceful, accepted),
             Err(error) => {
                 // Out of file descriptors or a connection that is gone already: neither ends the server.
                 tracing::warn!(%error, "a connection could not be accepted");

@@ -77,7 +77,7 @@ impl DirectoryService for Directory {
     }
 }
 
-fn gateway() -> Gateway {
+fn gateway() -> Arc<Gateway> {
     let routes = Routes::new(DirectoryServiceServer::new(Directory)).prepare();
     let identity = service_fn(move |request: http::Request<tonic::body::Body>| {
         let routes = routes.clone();
@@ -95,7 +95,7 @@ fn gateway() -> Gateway {
         new_id: Arc::new(uuid::Uuid::now_v7),
         metrics: Arc::new(String::new),
     };
-    Gateway::new(settings(), b"key", ports).unwrap()
+    Arc::new(Gateway::new(settings(), b"key", ports).unwrap())
 }
 
 async fn get(path: &str) -> (u16, String, String) {

@@ -22,7 +22,12 @@ use opentelemetry_sdk::{
 use prometheus::{Encoder as _, TextEncoder};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{FilterExt as _, LevelFilter, filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::settings::{LogFormat, TelemetrySettings};
 
@@ -219,11 +224,20 @@ fn subscribe(
     traces: &SdkTracerProvider,
     logs: Option<&SdkLoggerProvider>,
 ) -> anyhow::Result<()> {
-    let filter = || EnvFilter::try_new(&settings.log_filter).context("telemetry.log_filter");
+    // Lines name the trace and no span, so spans are not written out for them.
+    let filter = || -> anyhow::Result<_> {
+        let wanted = EnvFilter::try_new(&settings.log_filter).context("telemetry.log_filter")?;
+        let events = filter_fn(|about| about.is_event()).with_max_level_hint(LevelFilter::TRACE);
+        Ok(wanted.and(events))
+    };
     // Spans are exported whatever the log lines are filtered to, but for the exporters' own, which would feed themselves.
     let quiet = || EnvFilter::new("info,opentelemetry=off,hyper=off,h2=off,tonic=off,tower=off,sqlx=warn");
+    // Threads, places in the source and the time between polls would cost each span more than all else that it says.
     let spans = tracing_opentelemetry::layer()
         .with_tracer(traces.tracer(SCOPE))
+        .with_threads(false)
+        .with_location(false)
+        .with_tracked_inactivity(false)
         .with_filter(quiet());
     let sent = logs.map(|logs| OpenTelemetryTracingBridge::new(logs).with_filter(quiet()));
     let lines = tracing_subscriber::fmt::layer()
@@ -233,9 +247,10 @@ fn subscribe(
         LogFormat::Text => lines.event_format(format::Text).with_filter(filter()?).boxed(),
         LogFormat::Json => lines.event_format(format::Json).with_filter(filter()?).boxed(),
     };
+    // The one that may be absent comes first: above the others it would have each place that nobody listens to asked each time.
     tracing_subscriber::registry()
-        .with(spans)
         .with(sent)
+        .with(spans)
         .with(lines)
         .try_init()
         .context("telemetry was started before")
