@@ -24,7 +24,7 @@ use crate::{
 /// Requests of a round.
 const REQUESTS: usize = 8_000;
 /// Requests at the same time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 64;
 /// Rounds of each side.
 const ROUNDS: usize = 5;
 
