@@ -6,8 +6,13 @@
 
 use std::{
     fs::File,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -261,14 +266,25 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// A port of 127.0.0.1 that is free now.
+/// A port of 127.0.0.1 that is free now, and that this process was not given before.
+///
+/// It is none of those that systems give to outgoing connections: one of these could take it before its server listens.
 ///
 /// # Errors
 /// When none is.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()?
-        .port())
+    /// Ports that are given out.
+    const PORTS: Range<u16> = 20_000..32_000;
+    /// Ports from one process's first to the next one's: processes that begin together do not ask for the same.
+    const APART: u32 = 37;
+    static NEXT: LazyLock<AtomicU32> =
+        LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(APART)));
+    let count = u32::from(PORTS.end - PORTS.start);
+    (0..count)
+        .map(|_| NEXT.fetch_add(1, Ordering::Relaxed) % count)
+        .filter_map(|next| PORTS.start.checked_add(u16::try_from(next).ok()?))
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .context("no port of 127.0.0.1 is free")
 }
 
 /// Whether this process is root.
@@ -278,4 +294,31 @@ pub fn is_root() -> bool {
         .arg("-u")
         .output()
         .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, net::TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn a_port_is_given_once_and_is_none_of_outgoing_connections() {
+        let ports: BTreeSet<u16> = (0..200).map(|_| free_port().unwrap()).collect();
+        assert_eq!(ports.len(), 200);
+        let outgoing = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+        let lowest: u16 = outgoing.split_whitespace().next().unwrap().parse().unwrap();
+        assert!(
+            ports.iter().all(|port| *port < lowest),
+            "{ports:?} and from {lowest} on"
+        );
+    }
+
+    #[test]
+    fn a_port_that_somebody_listens_on_is_passed_over() {
+        let next = free_port().unwrap() + 1;
+        let taken = TcpListener::bind(("127.0.0.1", next));
+        assert_ne!(free_port().unwrap(), next);
+        drop(taken);
+    }
 }
