@@ -34,6 +34,8 @@ pub(crate) async fn lines(url: &str) -> anyhow::Result<Vec<Line>> {
         .timeout(Duration::from_secs(10))
         .build()?;
     let apart = Apart::begin()?;
+    // The first stretch opens connections and prepares statements.
+    saturate(&client, url).await?;
     let most = saturate(&client, url).await?;
     let (mut once, mut twice, mut health) = (Series::default(), Series::default(), Series::default());
     for _ in 0..ROUNDS {
