@@ -1,7 +1,7 @@
 // What who cannot see the pages is told, where a machine's rules do not reach: names of dialogs, what is announced, where the
 // focus goes and comes back to, headers of tables, and the words of one page as they are read out.
 import { sql } from './database'
-import { DESK, dialog, expect, forgive, look, PASSWORD, test, visit } from './people'
+import { afterWrongPassword, DESK, dialog, expect, forgive, look, PASSWORD, test, visit } from './people'
 
 test('a page of each role has one main part, one first heading and a named menu', async ({ office, province, employer }) => {
   for (const [page, path] of [[office, '/c/students'], [province, '/p/employers'], [employer, '/e/agreements']] as const) {
@@ -147,6 +147,7 @@ test('who is asked anew for the password is told why, and goes on where they wer
   await asks.getByRole('button', { name: '确认' }).click()
   await expect(asks.getByRole('alert').or(asks.locator('.error'))).toContainText('密码')
   await look(page, 'step-up')
+  await afterWrongPassword(page)
   await asks.getByLabel('登录密码').fill(PASSWORD)
   const [file] = await Promise.all([page.waitForEvent('download'), asks.getByRole('button', { name: '确认' }).click()])
   expect(file.suggestedFilename()).toBe('my-data.json')

@@ -2,7 +2,7 @@
 // leaving, and on a phone the places that an offer asks for.
 import { readFileSync } from 'node:fs'
 import type { Page } from '@playwright/test'
-import { dialog, enterStudent, expect, fill, forgive, look, offer, PAPER, PASSWORD, PHONE, type Student, test, told, visit } from './people'
+import { afterWrongPassword, dialog, enterStudent, expect, fill, forgive, look, offer, PAPER, PASSWORD, PHONE, type Student, test, told, visit } from './people'
 import { get } from './session'
 
 let me: Student
@@ -95,6 +95,7 @@ test('a new password signs the other devices out', async ({ open }) => {
   await page.getByRole('button', { name: '修改密码' }).click()
   await expect(page.getByText(/密码/).and(page.locator('.error, .summary p, .summary a')).first()).toBeVisible()
   await look(page, 'password-wrong')
+  await afterWrongPassword(page)
   await fill(page, { 原始密码: PASSWORD })
   await page.getByRole('button', { name: '修改密码' }).click()
   await told(page, '密码已修改，1 台其他设备已退出登录')

@@ -193,6 +193,11 @@ export async function told(page: Page, text: RegExp | string): Promise<void> {
   await expect(page.locator('[role=status] .toast').filter({ hasText: text }).first()).toBeVisible()
 }
 
+/** After a wrong password the next one is taken a second later; nobody types faster. */
+export async function afterWrongPassword(page: Page): Promise<void> {
+  await page.waitForTimeout(1_100)
+}
+
 /** The dialog that is open. */
 export const dialog = (page: Page, name?: RegExp | string) => page.getByRole('dialog', name === undefined ? {} : { name })
 
