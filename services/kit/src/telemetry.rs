@@ -232,7 +232,7 @@ fn subscribe(
     };
     // Spans are exported whatever the log lines are filtered to, but for the exporters' own, which would feed themselves.
     let quiet = || EnvFilter::new("info,opentelemetry=off,hyper=off,h2=off,tonic=off,tower=off,sqlx=warn");
-    // Threads, places in the source and the time between polls would cost each span more than all else that it says.
+    // Nobody looks for a span's thread, its place in the source or the time between its polls, and each poll would pay for them.
     let spans = tracing_opentelemetry::layer()
         .with_tracer(traces.tracer(SCOPE))
         .with_threads(false)
